@@ -1,0 +1,1 @@
+"""Search, retention, disposal and exports."""

@@ -1,0 +1,1 @@
+"""What is not a message: call, visit and follow-up tasks."""

@@ -1,0 +1,1 @@
+"""Audience to rendered, checked messages; the advisor's composer."""

@@ -1,0 +1,1 @@
+"""Reads, checks and publishes templates/, jobs/ and approvals/ as immutable versions."""

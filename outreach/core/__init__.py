@@ -1,0 +1,1 @@
+"""Settings, clock, ids, errors, database, engine, events and access: what every room stands on."""

@@ -1,0 +1,1 @@
+"""Dispatch, receipts and replies."""

@@ -1,0 +1,1 @@
+"""The demonstration institution and the sandbox of loopback providers."""

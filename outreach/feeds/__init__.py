@@ -1,0 +1,1 @@
+"""Research reports and market events."""

@@ -1,0 +1,1 @@
+"""The append-only record: sealed bytes, leaves, Merkle tree and signed checkpoints."""

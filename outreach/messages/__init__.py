@@ -1,0 +1,1 @@
+"""Payload, revisions, digest, states and their transitions, left-out rows."""

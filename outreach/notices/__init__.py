@@ -1,0 +1,1 @@
+"""Telling staff: outbox rows in the transaction, sent after commit."""

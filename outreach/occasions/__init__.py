@@ -1,0 +1,1 @@
+"""Festivals, lunar dates, trading days and quiet hours: pure functions."""

@@ -1,0 +1,1 @@
+"""Branches, staff, clients, holdings, contact points, consent and their import."""

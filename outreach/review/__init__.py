@@ -1,0 +1,1 @@
+"""Policies, submissions, the approval inbox's logic, decisions."""
