@@ -51,7 +51,13 @@ class RuleBroken(OutreachError):
     code = "rule_broken"
 
     def __init__(
-        self, message: str | None = None, *, rule: str, article: str = "", mend: str | None = None, **details: Any
+        self,
+        message: str | None = None,
+        *,
+        rule: str,
+        article: str = "",
+        mend: str | None = None,
+        **details: Any,
     ) -> None:
         super().__init__(message, mend=mend, **details)
         self.rule = rule

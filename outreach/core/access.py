@@ -1,0 +1,161 @@
+"""Who acts, what a role may do, and the one place that scopes every query (P7)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, false, true
+
+from outreach.core.errors import Forbidden
+
+
+class Role(StrEnum):
+    """The roles of the firm (DESIGN.md §1)."""
+
+    ADVISOR = "advisor"
+    MANAGER = "manager"
+    DEPUTY = "deputy"
+    HEAD_OFFICE = "head_office"
+    COMPLIANCE = "compliance"
+    OPERATOR = "operator"
+    SYSTEM = "system"
+
+
+class Permission(StrEnum):
+    """What can be done."""
+
+    READ_CLIENTS = "read_clients"
+    READ_MESSAGES = "read_messages"  # message content included
+    WATCH_DELIVERY = "watch_delivery"  # states and counts, never content
+    COMPOSE = "compose"
+    DECIDE = "decide"
+    IMPORT = "import"
+    RUN_JOBS = "run_jobs"
+    PUBLISH = "publish"
+    EXPORT = "export"
+    VERIFY = "verify"
+    ANSWER_REPLIES = "answer_replies"
+
+
+_GRANTS: dict[Role, frozenset[Permission]] = {
+    Role.ADVISOR: frozenset(
+        {Permission.READ_CLIENTS, Permission.READ_MESSAGES, Permission.COMPOSE, Permission.ANSWER_REPLIES}
+    ),
+    Role.MANAGER: frozenset(
+        {
+            Permission.READ_CLIENTS,
+            Permission.READ_MESSAGES,
+            Permission.COMPOSE,
+            Permission.DECIDE,
+            Permission.IMPORT,
+            Permission.ANSWER_REPLIES,
+            Permission.WATCH_DELIVERY,
+        }
+    ),
+    Role.DEPUTY: frozenset(
+        {
+            Permission.READ_CLIENTS,
+            Permission.READ_MESSAGES,
+            Permission.COMPOSE,
+            Permission.DECIDE,
+            Permission.ANSWER_REPLIES,
+            Permission.WATCH_DELIVERY,
+        }
+    ),
+    Role.HEAD_OFFICE: frozenset(
+        {
+            Permission.READ_CLIENTS,
+            Permission.READ_MESSAGES,
+            Permission.COMPOSE,
+            Permission.DECIDE,
+            Permission.RUN_JOBS,
+            Permission.PUBLISH,
+            Permission.WATCH_DELIVERY,
+        }
+    ),
+    Role.COMPLIANCE: frozenset(
+        {
+            Permission.READ_CLIENTS,
+            Permission.READ_MESSAGES,
+            Permission.PUBLISH,
+            Permission.EXPORT,
+            Permission.VERIFY,
+            Permission.WATCH_DELIVERY,
+        }
+    ),
+    Role.OPERATOR: frozenset(
+        {Permission.IMPORT, Permission.RUN_JOBS, Permission.WATCH_DELIVERY, Permission.VERIFY}
+    ),
+    Role.SYSTEM: frozenset(Permission),
+}
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A role in one branch, or in the whole firm when ``branch_id`` is None."""
+
+    role: Role
+    branch_id: UUID | None = None
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Whoever acts: a member of staff with their grants, or the system itself (``staff_id`` None)."""
+
+    staff_id: UUID | None
+    name: str
+    grants: tuple[Grant, ...] = ()
+    person_key: str = ""  # equal for two accounts of one person (four eyes, P2)
+
+    @property
+    def is_system(self) -> bool:
+        return any(grant.role is Role.SYSTEM for grant in self.grants)
+
+    def roles(self) -> frozenset[Role]:
+        """The roles this actor has anywhere."""
+        return frozenset(grant.role for grant in self.grants)
+
+    def scope(self, permission: Permission) -> frozenset[UUID] | None:
+        """The branches in which the actor has ``permission``; None means the firm, empty means nowhere."""
+        branches: set[UUID] = set()
+        for grant in self.grants:
+            if permission in _GRANTS[grant.role]:
+                if grant.branch_id is None:
+                    return None
+                branches.add(grant.branch_id)
+        return frozenset(branches)
+
+    def may(self, permission: Permission, branch_id: UUID | None = None) -> bool:
+        """Whether the actor has ``permission`` in ``branch_id`` (None: anywhere at all)."""
+        scope = self.scope(permission)
+        if scope is None:
+            return True
+        return bool(scope) if branch_id is None else branch_id in scope
+
+
+SYSTEM = Actor(staff_id=None, name="system", grants=(Grant(Role.SYSTEM),), person_key="system")
+
+
+def require(actor: Actor, permission: Permission, branch_id: UUID | None = None) -> None:
+    """Raise Forbidden unless ``actor`` has ``permission`` (in ``branch_id`` where given)."""
+    if not actor.may(permission, branch_id):
+        raise Forbidden(
+            f"{actor.name} may not {permission.value.replace('_', ' ')} here.",
+            mend="Ask somebody with that role, or have the role granted.",
+        )
+
+
+def visible(actor: Actor, permission: Permission, column: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """The WHERE condition that keeps a query within the actor's scope. Every branch-bound query has it."""
+    scope = actor.scope(permission)
+    if scope is None:
+        return true()
+    if not scope:
+        return false()
+    return column.in_(sorted(scope))
+
+
+def any_role(actor: Actor, roles: Iterable[Role]) -> bool:
+    """Whether the actor has one of ``roles`` anywhere."""
+    return bool(actor.roles() & frozenset(roles))

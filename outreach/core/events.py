@@ -1,0 +1,94 @@
+"""Facts that travel upward by name: published in the transaction that makes them true.
+
+``app.wire`` subscribes the rooms above; a subscriber that raises takes the whole transaction back.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+from uuid import UUID
+
+Event = TypeVar("Event")
+_subscribers: dict[type[Any], list[Callable[[Any, Any], None]]] = defaultdict(list)
+
+
+@dataclass(frozen=True)
+class ContactChanged:
+    """A client's consent, status or address changed: what waits for them must be checked again."""
+
+    client_id: UUID
+    reason: str
+
+
+@dataclass(frozen=True)
+class ClientsImported:
+    """An import was applied: open occurrences with top-up may have new clients."""
+
+    import_id: UUID
+    created: int
+
+
+@dataclass(frozen=True)
+class FeedItemAccepted:
+    """A research report or market event was taken in."""
+
+    kind: str  # research | market-event
+    item_id: UUID
+
+
+@dataclass(frozen=True)
+class FeedItemSuperseded:
+    """A correction replaced an item: what was made from the old one and is not yet sent must stop."""
+
+    kind: str
+    item_id: UUID
+    by_item_id: UUID
+
+
+@dataclass(frozen=True)
+class SubmissionHeld:
+    """A submission waits in the inbox."""
+
+    submission_id: UUID
+
+
+@dataclass(frozen=True)
+class DecisionMade:
+    """Somebody decided."""
+
+    decision_id: UUID
+
+
+@dataclass(frozen=True)
+class ReplyReceived:
+    """A client wrote back."""
+
+    reply_id: UUID
+
+
+@dataclass(frozen=True)
+class MessageUnreachable:
+    """An urgent message ended without reaching the client by any channel."""
+
+    message_id: UUID
+    client_id: UUID
+
+
+@dataclass(frozen=True)
+class ContentPublished:
+    """New versions are in force."""
+
+    release_id: UUID
+
+
+def subscribe(kind: type[Event], handler: Callable[[Any, Event], None]) -> None:
+    """Call ``handler(work, event)`` for each event of ``kind``. Subscribing twice is the same as once."""
+    if handler not in _subscribers[kind]:
+        _subscribers[kind].append(handler)
+
+
+def publish(work: Any, event: object) -> None:
+    """Tell every subscriber, in this transaction, in the order of subscription."""
+    for handler in list(_subscribers[type(event)]):
+        handler(work, event)

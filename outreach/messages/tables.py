@@ -1,0 +1,89 @@
+"""Rows of messages, their revisions and who was left out. The DDL is in core/migrations; a test holds the two together."""
+
+from sqlalchemy import Boolean, Column, Date, DateTime, Integer, LargeBinary, SmallInteger, Table, Text, True, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+
+from outreach.core.database import metadata
+
+message = Table(
+    "message",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("scheduled_month", Date, primary_key=True),
+    Column("occurrence_id", Uuid, nullable=False),
+    Column("submission_id", Uuid, nullable=False),
+    Column("branch_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("advisor_id", Uuid),
+    Column("author_id", Uuid),
+    Column("last_editor_id", Uuid),
+    Column("channel", Text, nullable=False),
+    Column("contact_point_id", Uuid),
+    Column("address_hash", LargeBinary, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("template_version_id", Uuid),
+    Column("lexicon_digest", LargeBinary, nullable=False),
+    Column("risk_level", SmallInteger),
+    Column("product_codes", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("advice", Boolean, nullable=False, server_default=text('false')),
+    Column("revision", Integer, nullable=False, server_default=text('1')),
+    Column("digest", LargeBinary, nullable=False),
+    Column("payload_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("state_at", DateTime(timezone=True), nullable=False),
+    Column("reason", Text),
+    Column("reason_params", JSONB),
+    Column("findings", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
+    Column("flagged", Boolean, nullable=False, server_default=text('false')),
+    Column("blocked", Boolean, nullable=False, server_default=text('false')),
+    Column("urgent", Boolean, nullable=False, server_default=text('false')),
+    Column("send_at", DateTime(timezone=True), nullable=False),
+    Column("send_window", Text, nullable=False, server_default=text("'09:00-20:00'::text")),
+    Column("time_zone", Text, nullable=False),
+    Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("due_at", DateTime(timezone=True)),
+    Column("decision_id", Uuid),
+    Column("claim_token", Uuid),
+    Column("lease_until", DateTime(timezone=True)),
+    Column("attempts", Integer, nullable=False, server_default=text('0')),
+    Column("fallback_of", Uuid),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+)
+
+message_revision = Table(
+    "message_revision",
+    metadata,
+    Column("message_id", Uuid, primary_key=True),
+    Column("scheduled_month", Date, primary_key=True),
+    Column("revision", Integer, primary_key=True),
+    Column("digest", LargeBinary, nullable=False),
+    Column("payload_id", Uuid, nullable=False),
+    Column("editor_id", Uuid),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+greeting_slot = Table(
+    "greeting_slot",
+    metadata,
+    Column("send_date", Date, primary_key=True),
+    Column("occasion", Text, primary_key=True),
+    Column("address_hash", LargeBinary, primary_key=True),
+    Column("message_id", Uuid, nullable=False),
+)
+
+left_out = Table(
+    "left_out",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("occurrence_id", Uuid, nullable=False),
+    Column("client_id", Uuid, nullable=False),
+    Column("branch_id", Uuid, nullable=False),
+    Column("channel", Text, nullable=False, server_default=text("''::text")),
+    Column("rule", Text, nullable=False),
+    Column("params", JSONB, nullable=False, server_default=text("'{}'::jsonb")),
+    Column("reason", Text, nullable=False),
+    Column("mend", Text, nullable=False),
+    Column("article", Text, nullable=False, server_default=text("''::text")),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
