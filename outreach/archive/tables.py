@@ -1,6 +1,9 @@
-"""Rows of exports. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of exports.
 
-from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, Text, True, Uuid
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import BigInteger, Column, DateTime, LargeBinary, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB
 
 from outreach.core.database import metadata

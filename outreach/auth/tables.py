@@ -1,6 +1,9 @@
-"""Rows of accounts, sessions and sign-in attempts. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of accounts, sessions and sign-in attempts.
 
-from sqlalchemy import Boolean, Column, DateTime, LargeBinary, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import Boolean, Column, DateTime, LargeBinary, Table, Text, Uuid, text
 
 from outreach.core.database import metadata
 
@@ -10,7 +13,7 @@ account = Table(
     Column("staff_id", Uuid, primary_key=True),
     Column("username", Text, nullable=False),
     Column("password_hash", Text, nullable=False),
-    Column("disabled", Boolean, nullable=False, server_default=text('false')),
+    Column("disabled", Boolean, nullable=False, server_default=text("false")),
 )
 
 web_session = Table(

@@ -1,6 +1,9 @@
-"""Rows of tasks. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of tasks.
 
-from sqlalchemy import Column, DateTime, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import Column, DateTime, Table, Text, Uuid, text
 
 from outreach.core.database import metadata
 

@@ -1,6 +1,21 @@
-"""Rows of published content; never updated. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of published content; never updated.
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Integer, LargeBinary, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Identity,
+    Integer,
+    LargeBinary,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from outreach.core.database import metadata
@@ -13,7 +28,7 @@ content_release = Table(
     Column("at", DateTime(timezone=True), nullable=False),
     Column("published_by", Uuid, nullable=False),
     Column("approved_by", Uuid, nullable=False),
-    Column("bootstrap", Boolean, nullable=False, server_default=text('false')),
+    Column("bootstrap", Boolean, nullable=False, server_default=text("false")),
     Column("note", Text, nullable=False, server_default=text("''::text")),
 )
 
@@ -28,5 +43,5 @@ content_version = Table(
     Column("files", JSONB, nullable=False),
     Column("release_id", Uuid, nullable=False),
     Column("last_editor", Uuid, nullable=False),
-    Column("retired", Boolean, nullable=False, server_default=text('false')),
+    Column("retired", Boolean, nullable=False, server_default=text("false")),
 )

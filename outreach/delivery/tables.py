@@ -1,6 +1,9 @@
-"""Rows of attempts, receipts, replies and rate limits. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of attempts, receipts, replies and rate limits.
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Float, LargeBinary, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import Boolean, Column, Date, DateTime, Float, LargeBinary, Table, Text, Uuid, text
 
 from outreach.core.database import metadata
 
@@ -34,7 +37,7 @@ receipt = Table(
     Column("provider_status", Text, nullable=False),
     Column("error_code", Text),
     Column("received_at", DateTime(timezone=True), nullable=False),
-    Column("settled", Boolean, nullable=False, server_default=text('false')),
+    Column("settled", Boolean, nullable=False, server_default=text("false")),
 )
 
 reply = Table(

@@ -1,6 +1,9 @@
-"""Rows of research reports and market events. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of research reports and market events.
 
-from sqlalchemy import Boolean, Column, DateTime, LargeBinary, SmallInteger, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import Boolean, Column, DateTime, LargeBinary, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from outreach.core.database import metadata
@@ -15,7 +18,7 @@ feed_item = Table(
     Column("code", Text, nullable=False, server_default=text("''::text")),
     Column("item_type", Text, nullable=False, server_default=text("''::text")),
     Column("risk_level", SmallInteger),
-    Column("urgent", Boolean, nullable=False, server_default=text('false')),
+    Column("urgent", Boolean, nullable=False, server_default=text("false")),
     Column("expires_at", DateTime(timezone=True)),
     Column("data", JSONB, nullable=False),
     Column("sha256", LargeBinary, nullable=False),

@@ -1,6 +1,9 @@
-"""Rows of the append-only record. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of the append-only record.
 
-from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, SmallInteger, Table, Text, True, Uuid
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import BigInteger, Column, DateTime, Integer, LargeBinary, SmallInteger, Table, Text, Uuid
 
 from outreach.core.database import metadata
 

@@ -1,6 +1,21 @@
-"""Rows of messages, their revisions and who was left out. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of messages, their revisions and who was left out.
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Integer, LargeBinary, SmallInteger, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from outreach.core.database import metadata
@@ -26,8 +41,8 @@ message = Table(
     Column("lexicon_digest", LargeBinary, nullable=False),
     Column("risk_level", SmallInteger),
     Column("product_codes", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
-    Column("advice", Boolean, nullable=False, server_default=text('false')),
-    Column("revision", Integer, nullable=False, server_default=text('1')),
+    Column("advice", Boolean, nullable=False, server_default=text("false")),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
     Column("digest", LargeBinary, nullable=False),
     Column("payload_id", Uuid, nullable=False),
     Column("state", Text, nullable=False),
@@ -35,9 +50,9 @@ message = Table(
     Column("reason", Text),
     Column("reason_params", JSONB),
     Column("findings", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
-    Column("flagged", Boolean, nullable=False, server_default=text('false')),
-    Column("blocked", Boolean, nullable=False, server_default=text('false')),
-    Column("urgent", Boolean, nullable=False, server_default=text('false')),
+    Column("flagged", Boolean, nullable=False, server_default=text("false")),
+    Column("blocked", Boolean, nullable=False, server_default=text("false")),
+    Column("urgent", Boolean, nullable=False, server_default=text("false")),
     Column("send_at", DateTime(timezone=True), nullable=False),
     Column("send_window", Text, nullable=False, server_default=text("'09:00-20:00'::text")),
     Column("time_zone", Text, nullable=False),
@@ -46,7 +61,7 @@ message = Table(
     Column("decision_id", Uuid),
     Column("claim_token", Uuid),
     Column("lease_until", DateTime(timezone=True)),
-    Column("attempts", Integer, nullable=False, server_default=text('0')),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("fallback_of", Uuid),
     Column("created_at", DateTime(timezone=True), nullable=False),
 )

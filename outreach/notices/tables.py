@@ -1,6 +1,9 @@
-"""The outbox of notices to staff. The DDL is in core/migrations; a test holds the two together."""
+"""The outbox of notices to staff.
 
-from sqlalchemy import Column, DateTime, Integer, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import Column, DateTime, Integer, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from outreach.core.database import metadata
@@ -15,5 +18,5 @@ notice = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("sent_at", DateTime(timezone=True)),
     Column("seen_at", DateTime(timezone=True)),
-    Column("tries", Integer, nullable=False, server_default=text('0')),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
 )

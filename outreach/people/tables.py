@@ -1,6 +1,22 @@
-"""Rows of branches, staff, clients and what belongs to them. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of branches, staff, clients and what belongs to them.
 
-from sqlalchemy import BigInteger, Boolean, Column, Date, DateTime, LargeBinary, Numeric, SmallInteger, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Date,
+    DateTime,
+    LargeBinary,
+    Numeric,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from outreach.core.database import metadata
@@ -66,13 +82,13 @@ client = Table(
     Column("lunar_leap", Boolean),
     Column("tier", Text, nullable=False, server_default=text("'ordinary'::text")),
     Column("risk_class", SmallInteger),
-    Column("risk_minimum", Boolean, nullable=False, server_default=text('false')),
+    Column("risk_minimum", Boolean, nullable=False, server_default=text("false")),
     Column("assessed_on", Date),
     Column("investor_class", Text),
     Column("opened_on", Date),
     Column("status", Text, nullable=False, server_default=text("'normal'::text")),
-    Column("deceased", Boolean, nullable=False, server_default=text('false')),
-    Column("test", Boolean, nullable=False, server_default=text('false')),
+    Column("deceased", Boolean, nullable=False, server_default=text("false")),
+    Column("test", Boolean, nullable=False, server_default=text("false")),
     Column("advisor_id", Uuid),
     Column("advisor_no", Text),
     Column("consultant_id", Uuid),
@@ -85,7 +101,7 @@ client = Table(
     Column("margin_expiry", Date),
     Column("note", Text),
     Column("tags", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
-    Column("do_not_contact", Boolean, nullable=False, server_default=text('false')),
+    Column("do_not_contact", Boolean, nullable=False, server_default=text("false")),
     Column("row_digest", LargeBinary),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
@@ -99,7 +115,7 @@ contact_point = Table(
     Column("channel", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("country", Text, nullable=False, server_default=text("''::text")),
-    Column("active", Boolean, nullable=False, server_default=text('true')),
+    Column("active", Boolean, nullable=False, server_default=text("true")),
 )
 
 consent = Table(

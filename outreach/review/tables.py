@@ -1,6 +1,9 @@
-"""Rows of submissions, standing approvals and decisions. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of submissions, standing approvals and decisions.
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.core.database import metadata
@@ -17,7 +20,7 @@ submission = Table(
     Column("title", Text, nullable=False),
     Column("category", Text, nullable=False),
     Column("author_id", Uuid),
-    Column("urgent", Boolean, nullable=False, server_default=text('false')),
+    Column("urgent", Boolean, nullable=False, server_default=text("false")),
     Column("sample_seed", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("due_by", DateTime(timezone=True), nullable=False),

@@ -1,6 +1,9 @@
-"""Rows of schedules and occurrences. The DDL is in core/migrations; a test holds the two together."""
+"""Rows of schedules and occurrences.
 
-from sqlalchemy import Boolean, Column, Date, DateTime, Table, Text, True, Uuid, text
+The DDL is in core/migrations; a test holds the two together.
+"""
+
+from sqlalchemy import Boolean, Column, Date, DateTime, Table, Text, Uuid, text
 
 from outreach.core.database import metadata
 
@@ -9,7 +12,7 @@ schedule = Table(
     metadata,
     Column("job_name", Text, primary_key=True),
     Column("high_water", DateTime(timezone=True), nullable=False),
-    Column("enabled", Boolean, nullable=False, server_default=text('true')),
+    Column("enabled", Boolean, nullable=False, server_default=text("true")),
 )
 
 occurrence = Table(
@@ -28,7 +31,7 @@ occurrence = Table(
     Column("feed_item_id", Uuid),
     Column("requested_by", Uuid),
     Column("state", Text, nullable=False, server_default=text("'due'::text")),
-    Column("top_up", Boolean, nullable=False, server_default=text('false')),
+    Column("top_up", Boolean, nullable=False, server_default=text("false")),
     Column("composed_at", DateTime(timezone=True)),
     Column("note", Text, nullable=False, server_default=text("''::text")),
     Column("created_at", DateTime(timezone=True), nullable=False),
