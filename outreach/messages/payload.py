@@ -1,0 +1,53 @@
+"""The payload: exactly what a client gets, as canonical bytes. Decisions bind to its SHA-256 (P1)."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import rfc8785
+
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One message to one recipient on one channel, as approved and as sent.
+
+    ``to`` is the address (E.164, mail address, postal address); ``sender`` the name or address it goes out
+    under; ``attachments`` the hex SHA-256 of each.
+    """
+
+    channel: str
+    to: str
+    text: str
+    sender: str = ""
+    subject: str = ""
+    html: str = ""
+    recipient_name: str = ""
+    attachments: tuple[str, ...] = ()
+
+
+def to_bytes(payload: Payload) -> bytes:
+    """The canonical bytes (RFC 8785) of ``payload``."""
+    fields: dict[str, Any] = asdict(payload)
+    fields["attachments"] = list(payload.attachments)
+    fields["v"] = VERSION
+    return rfc8785.dumps(fields)
+
+
+def from_bytes(data: bytes) -> Payload:
+    """The payload in ``data``.
+
+    Raises ValueError when the bytes are not a payload of a version this program knows.
+    """
+    fields = json.loads(data)
+    if not isinstance(fields, dict) or fields.pop("v", None) != VERSION:
+        raise ValueError("not a payload of version 1")
+    fields["attachments"] = tuple(fields["attachments"])
+    return Payload(**fields)
+
+
+def digest(data: bytes) -> bytes:
+    """SHA-256 of the canonical bytes."""
+    return hashlib.sha256(data).digest()
