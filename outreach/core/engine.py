@@ -4,11 +4,12 @@ Jobs say only "work on this"; the domain's tables hold what there is to do. A lo
 the sweeper defers it again.
 """
 
-from collections.abc import Awaitable, Callable
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, cast
 
 import procrastinate
-from procrastinate import exceptions
+from procrastinate import exceptions, jobs
 from sqlalchemy import Connection
 
 QUEUES = ("alerts", "compose", "deliver", "housekeeping")
@@ -56,8 +57,15 @@ def defer(conn: Connection, name: str, *, lock: str | None = None, **arguments: 
 
 Handler = Callable[..., Awaitable[None]] | Callable[..., None]
 
+# Alerts have hands of their own, so that a large batch never keeps them waiting.
+_CREWS: tuple[tuple[tuple[str, ...], int], ...] = (
+    (("alerts",), 2),
+    (("compose", "deliver", "housekeeping"), 4),
+)
+_STALLED_SECONDS = 15.0
 
-def worker_app(conninfo: str, handlers: dict[str, Handler], pool_size: int = 4) -> procrastinate.App:
+
+def worker_app(conninfo: str, handlers: Mapping[str, Handler], pool_size: int = 8) -> procrastinate.App:
     """An App whose tasks are ``handlers`` (name -> function), for ``outreach worker``.
 
     Raises KeyError when a name of TASKS has no handler.
@@ -67,3 +75,57 @@ def worker_app(conninfo: str, handlers: dict[str, Handler], pool_size: int = 4) 
     for name, queue in TASKS.items():
         app.task(name=name, queue=queue)(cast(Any, handlers[name]))
     return app
+
+
+async def run_worker(
+    conninfo: str, handlers: Mapping[str, Handler], *, stop: asyncio.Event, wait: bool = True
+) -> None:
+    """Work until ``stop`` is set (or, with ``wait`` False, until the queues are empty).
+
+    Jobs of workers that died are taken up again; finished and failed jobs are deleted, because the domain's
+    tables say what is still to do.
+    """
+    app = worker_app(conninfo, handlers)
+    async with app.open_async():
+        crews = [
+            asyncio.create_task(
+                app.run_worker_async(
+                    queues=queues,
+                    concurrency=concurrency,
+                    wait=wait,
+                    delete_jobs="always",
+                    install_signal_handlers=False,
+                    fetch_job_polling_interval=1.0,
+                    update_heartbeat_interval=3.0,
+                    stalled_worker_timeout=_STALLED_SECONDS,
+                    shutdown_graceful_timeout=20.0,
+                    name=f"outreach-{queues[0]}",
+                )
+            )
+            for queues, concurrency in _CREWS
+        ]
+        rescue = asyncio.create_task(_rescue_stalled(app))
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            everyone = asyncio.gather(*crews)
+            await asyncio.wait(
+                {stopping, asyncio.ensure_future(everyone)}, return_when=asyncio.FIRST_COMPLETED
+            )
+            if not stopping.done():
+                await everyone  # raises what ended it
+        finally:
+            for task in (rescue, stopping, *crews):
+                task.cancel()
+            await asyncio.gather(rescue, stopping, *crews, return_exceptions=True)
+
+
+async def _rescue_stalled(app: procrastinate.App) -> None:
+    """A killed worker's job is never run again by itself: put it back in its queue."""
+    while True:
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
+            try:
+                await app.job_manager.retry_job(job)
+            except exceptions.ProcrastinateException:
+                # A newer job waits under the same queueing lock, and does the same work: this one may go.
+                await app.job_manager.finish_job(job, jobs.Status.FAILED, delete_job=True)
+        await asyncio.sleep(5.0)

@@ -1,7 +1,7 @@
 """The ground: every room's tables, and Procrastinate's own schema."""
 
 from importlib import resources
-from typing import LiteralString, cast
+from typing import cast
 
 import psycopg
 from alembic import op
@@ -17,4 +17,4 @@ def upgrade() -> None:
     ground = (resources.files("outreach.core.migrations") / "0001_ground.sql").read_text(encoding="utf-8")
     # The queue first: the grants at the end of the ground cover its tables too.
     driver.execute(SchemaManager.get_schema())
-    driver.execute(cast(LiteralString, ground))
+    driver.execute(ground.encode())
