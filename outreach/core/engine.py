@@ -107,12 +107,11 @@ async def run_worker(
         rescue = asyncio.create_task(_rescue_stalled(app))
         stopping = asyncio.create_task(stop.wait())
         try:
-            everyone = asyncio.gather(*crews)
-            await asyncio.wait(
-                {stopping, asyncio.ensure_future(everyone)}, return_when=asyncio.FIRST_COMPLETED
-            )
+            working = asyncio.ensure_future(asyncio.gather(*crews))
+            ends = cast("set[asyncio.Future[Any]]", {stopping, working})
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.done():
-                await everyone  # raises what ended it
+                await working  # raises what ended it
         finally:
             for task in (rescue, stopping, *crews):
                 task.cancel()
