@@ -78,7 +78,9 @@ def unseal_bytes(work: Work, sealed_id: UUID) -> bytes:
     """
     found = unseal_many(work, [sealed_id])
     if sealed_id not in found:
-        raise NotFound("These bytes are no longer kept.", mend="The ledger says when and why they were disposed of.")
+        raise NotFound(
+            "These bytes are no longer kept.", mend="The ledger says when and why they were disposed of."
+        )
     return found[sealed_id]
 
 
@@ -110,6 +112,33 @@ def _unseal(
             if raising:
                 raise
             yield row.id, broken
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Sealed bytes that were opened, with the reference an envelope needs. ``plaintext`` is None when the seal
+    is broken."""
+
+    plaintext: bytes | None
+    ref: SealedRef
+
+
+def open_sealed(work: Work, sealed_ids: Iterable[UUID]) -> dict[UUID, Opened]:
+    """The bytes of many records with their commitments, for entries that speak of them; disposed ones are
+    missing, altered ones have no plaintext."""
+    found: dict[UUID, Opened] = {}
+    rows = work.conn.execute(select(sealed_record).where(sealed_record.c.id.in_(list(sealed_ids)))).all()
+    for row in rows:
+        sealed = sealing.Sealed(
+            bytes(row.salt), bytes(row.wrapped_key), bytes(row.nonce), bytes(row.ciphertext)
+        )
+        try:
+            plain = sealing.unseal(sealed, work.keys.get(row.epoch), row.id)
+        except sealing.SealBroken:
+            found[row.id] = Opened(None, SealedRef(row.id, ""))
+        else:
+            found[row.id] = Opened(plain, SealedRef(row.id, sealing.commit(sealed.salt, plain).hex()))
+    return found
 
 
 def record(work: Work, entry: Entry) -> UUID:

@@ -1,0 +1,176 @@
+"""Dispatch: claim what is due, call the providers, record what came of it; again until nothing is due.
+
+An asynchronous task. Its database work runs in threads, and no transaction is open while a call is made.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import structlog
+
+from outreach.core.settings import Settings
+from outreach.delivery.channels.base import Accepted, Channel, ChannelError, Outgoing
+from outreach.delivery.channels.gateway import GatewayChannel
+from outreach.delivery.channels.smtp import SmtpChannel
+from outreach.delivery.channels.twilio import TwilioChannel
+from outreach.delivery.claims import Claimed, Limit, claim_due
+from outreach.delivery.outcomes import Outcome, record_outcomes, start_calls
+from outreach.ledger.work import Opener
+
+log = structlog.get_logger(__name__)
+
+CLAIM = 500  # messages a claim takes
+WINDOW = 100  # calls that a crash can leave unknown, at most
+
+
+@dataclass(frozen=True)
+class Dispatched:
+    """What one run of the dispatcher did."""
+
+    looked_at: int = 0
+    sent: int = 0
+    failed: int = 0
+    retrying: int = 0
+    unknown: int = 0
+
+
+class Providers:
+    """The channels of one process, opened once on its loop."""
+
+    def __init__(self, channels: Sequence[Channel], settings: Settings) -> None:
+        self.channels: Mapping[str, Channel] = {channel.provider: channel for channel in channels}
+        self.settings = settings
+        self._slots = {channel.provider: asyncio.Semaphore(channel.concurrency) for channel in channels}
+        self._opened = False
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        """What the accounts may carry."""
+        return {name: Limit(channel.account, channel.per_second) for name, channel in self.channels.items()}
+
+    @property
+    def lease_seconds(self) -> float:
+        """A lease outlasts the longest possible run of one claim's windows."""
+        longest = max((channel.seconds for channel in self.channels.values()), default=30.0)
+        return longest * (CLAIM / WINDOW) * 2 + 30.0
+
+    async def open(self) -> None:
+        """Open every channel once."""
+        if not self._opened:
+            for channel in self.channels.values():
+                await channel.open()
+            self._opened = True
+
+    async def close(self) -> None:
+        """Close every channel."""
+        for channel in self.channels.values():
+            await channel.close()
+        self._opened = False
+
+    async def call(self, claimed: Claimed, outgoing: Outgoing) -> Accepted | ChannelError:
+        """Make one call and answer with what came of it, whatever that is."""
+        channel = self.channels[claimed.provider]
+        async with self._slots[claimed.provider]:
+            try:
+                async with asyncio.timeout(channel.seconds + 5.0):
+                    return await channel.send(outgoing)
+            except ChannelError as error:
+                return error
+            except TimeoutError:
+                return ChannelError("timeout", "The provider did not answer in time.", unknown=True)
+            except Exception as error:
+                # A fault of ours must not lose the outcome; whether the call went out can't be told.
+                log.exception("call failed", attempt=str(claimed.attempt_id), provider=claimed.provider)
+                return ChannelError(type(error).__name__, "The call broke inside Outreach.", unknown=True)
+
+
+def configured(settings: Settings) -> list[Channel]:
+    """The channels that the settings name."""
+    channels: list[Channel] = []
+    if settings.smtp:
+        channels.append(SmtpChannel(settings.smtp))
+    if settings.twilio:
+        channels.append(TwilioChannel(settings.twilio))
+    if settings.gateway:
+        channels.append(GatewayChannel(settings.gateway))
+    return channels
+
+
+async def dispatch(
+    open_work: Opener, providers: Providers, *, urgent: bool = False, until_empty: bool = True
+) -> Dispatched:
+    """Send what is approved and due in one lane; returns when nothing more is (or after one claim)."""
+    await providers.open()
+    total = Dispatched()
+    while True:
+        claimed, looked_at = await asyncio.to_thread(_claim, open_work, providers, urgent)
+        for start in range(0, len(claimed), WINDOW):
+            total = _add(total, await _window(open_work, providers, claimed[start : start + WINDOW]))
+        total = _add(total, Dispatched(looked_at=looked_at))
+        if looked_at == 0 or not until_empty:
+            return total
+        if looked_at > len(claimed) and not claimed:
+            # The provider's rate is used up for the moment, or the last look stopped all of them.
+            await asyncio.sleep(0.05)
+
+
+def _claim(open_work: Opener, providers: Providers, urgent: bool) -> tuple[list[Claimed], int]:
+    with open_work() as work:
+        return claim_due(
+            work, providers.limits, urgent=urgent, size=CLAIM, lease_seconds=providers.lease_seconds
+        )
+
+
+async def _window(open_work: Opener, providers: Providers, claimed: Sequence[Claimed]) -> Dispatched:
+    started = await asyncio.to_thread(_start, open_work, claimed)
+    mine = [item for item in claimed if item.attempt_id in started]
+    results = await asyncio.gather(
+        *(
+            providers.call(item, _outgoing(providers.settings, item, started[item.attempt_id]))
+            for item in mine
+        )
+    )
+    outcomes = [
+        Outcome(item, started[item.attempt_id], result) for item, result in zip(mine, results, strict=True)
+    ]
+    await asyncio.to_thread(_record, open_work, outcomes)
+    return _count(results)
+
+
+def _start(open_work: Opener, claimed: Sequence[Claimed]) -> dict[UUID, datetime]:
+    with open_work() as work:
+        return start_calls(work, claimed)
+
+
+def _record(open_work: Opener, outcomes: Sequence[Outcome]) -> None:
+    with open_work() as work:
+        record_outcomes(work, outcomes)
+
+
+def _outgoing(settings: Settings, claimed: Claimed, started_at: datetime) -> Outgoing:
+    return Outgoing(
+        message_id=claimed.message_id,
+        attempt_id=claimed.attempt_id,
+        payload=claimed.payload,
+        started_at=started_at,
+        callback_url=f"{settings.public_url}/hooks/{claimed.provider}/status/{claimed.message_id}",
+    )
+
+
+def _count(results: Sequence[Accepted | ChannelError]) -> Dispatched:
+    errors = [result for result in results if isinstance(result, ChannelError)]
+    unknown = sum(error.unknown for error in errors)
+    failed = sum(error.permanent and not error.unknown for error in errors)
+    return Dispatched(
+        sent=len(results) - len(errors),
+        failed=failed,
+        unknown=unknown,
+        retrying=len(errors) - unknown - failed,
+    )
+
+
+def _add(left: Dispatched, right: Dispatched) -> Dispatched:
+    return Dispatched(*(getattr(left, name) + getattr(right, name) for name in vars(left)))
