@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, MetaData, create_engine, text
+from sqlalchemy import Connection, Engine, MetaData, Row, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from outreach.core import embedded
@@ -15,6 +16,7 @@ from outreach.core.errors import Unavailable
 from outreach.core.settings import Settings
 
 metadata = MetaData()
+AnyRow = Row[*tuple[Any, ...]]
 
 APP_ROLE = "outreach_app"
 MINIMUM_VERSION = 150000

@@ -11,10 +11,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, bindparam, func, select, text, update
+from sqlalchemy import bindparam, func, select, text, update
 
 from outreach.core import clock
-from outreach.core.database import driver
+from outreach.core.database import AnyRow, driver
 from outreach.core.ids import new_id
 from outreach.delivery.rates import grant
 from outreach.delivery.routes import route
@@ -87,7 +87,7 @@ def claim_due(
     if not rows:
         return [], 0
     fit = _last_look(work, rows, now)
-    by_provider: dict[str, list[tuple[Row[Any], Opened, Payload]]] = defaultdict(list)
+    by_provider: dict[str, list[tuple[AnyRow, Opened, Payload]]] = defaultdict(list)
     for row, opened, payload in fit:
         chosen = route(row.channel, payload.to, work.settings)
         if chosen.provider is None or chosen.provider not in limits:
@@ -103,13 +103,13 @@ def claim_due(
     return claimed, len(rows)
 
 
-def _last_look(work: Work, rows: Sequence[Row[Any]], now: datetime) -> list[tuple[Row[Any], Opened, Payload]]:
+def _last_look(work: Work, rows: Sequence[AnyRow], now: datetime) -> list[tuple[AnyRow, Opened, Payload]]:
     """Those of ``rows`` whose bytes are what was approved and which may still go out now."""
     ids = [row.id for row in rows]
     bound = bound_digests(work.conn, ids)
     opened = open_sealed(work, [row.payload_id for row in rows])
     facts = facts_for(work.conn, ids)
-    fit: list[tuple[Row[Any], Opened, Payload]] = []
+    fit: list[tuple[AnyRow, Opened, Payload]] = []
     for row in rows:
         kept = opened.get(row.payload_id)
         binding = bound.get(row.id)
@@ -148,7 +148,7 @@ _KINDS = {
 }
 
 
-def _stop(work: Work, row: Row[Any], target: State, code: str, params: dict[str, Any]) -> None:
+def _stop(work: Work, row: AnyRow, target: State, code: str, params: dict[str, Any]) -> None:
     """Keep one message from going out, and say why, in the row and in the record."""
     columns: dict[str, Any] = {"due_at": None}
     if target is State.HELD:
@@ -183,7 +183,7 @@ def _stop(work: Work, row: Row[Any], target: State, code: str, params: dict[str,
     )
 
 
-def _claimed(provider: str, row: Row[Any], opened: Opened, payload: Payload) -> Claimed:
+def _claimed(provider: str, row: AnyRow, opened: Opened, payload: Payload) -> Claimed:
     return Claimed(
         message_id=row.id,
         attempt_id=new_id(),

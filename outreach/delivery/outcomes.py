@@ -53,7 +53,8 @@ _FINISH_MESSAGES = text(
     """
     UPDATE message m
        SET state = o.state, state_at = :now, reason = o.reason,
-           reason_params = CASE WHEN o.reason IS NULL THEN NULL ELSE jsonb_build_object('code', o.code, 'text', o.words) END,
+           reason_params = CASE WHEN o.reason IS NOT NULL
+                                THEN jsonb_build_object('code', o.code, 'text', o.words) END,
            due_at = o.due, lease_until = NULL,
            claim_token = CASE WHEN o.state IN ('unknown', 'sent') THEN m.claim_token END
       FROM unnest(CAST(:ids AS uuid[]), CAST(:months AS date[]), CAST(:tokens AS uuid[]), CAST(:states AS text[]),
@@ -156,7 +157,8 @@ def _entry(
 ) -> Entry:
     del due
     item, result = outcome.claimed, outcome.result
-    accepted = isinstance(result, Accepted)
+    accepted = result if isinstance(result, Accepted) else None
+    refused = result if isinstance(result, ChannelError) else None
     return Entry(
         _KINDS[state],
         {
@@ -171,9 +173,9 @@ def _entry(
             "attempt_id": item.attempt_id,
             "attempt_number": item.attempts,
             "provider": item.provider,
-            "provider_ref": result.provider_ref if accepted else None,
-            "wire_digest": result.wire_digest if accepted else None,
-            "error_code": None if accepted else result.code,
+            "provider_ref": accepted.provider_ref if accepted else None,
+            "wire_digest": accepted.wire_digest if accepted else None,
+            "error_code": refused.code if refused else None,
             "outcome": attempt_state,
             "rule": reason,
             "started_at": outcome.started_at,

@@ -7,7 +7,8 @@ from sqlalchemy import Connection, text
 _TAKE = text(
     """
     WITH refilled AS (
-        SELECT account, least(burst, tokens + per_second * extract(epoch FROM clock_timestamp() - refilled_at)) AS tokens
+        SELECT account,
+               least(burst, tokens + per_second * extract(epoch FROM clock_timestamp() - refilled_at)) AS tokens
         FROM rate_bucket WHERE account = :account FOR UPDATE
     )
     UPDATE rate_bucket b

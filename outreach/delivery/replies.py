@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.core import clock
 from outreach.core.access import Permission, Role, visible
+from outreach.core.database import AnyRow
 from outreach.core.errors import NotFound
 from outreach.core.events import ReplyReceived, publish
 from outreach.core.ids import new_id
@@ -60,7 +61,7 @@ def intent(body: str, hint: str = "") -> str:
         return "opt_out"
     if hint.upper() == "START":
         return "opt_in"
-    word = unicodedata.normalize("NFKC", body).strip().strip(".。!! ").upper()
+    word = unicodedata.normalize("NFKC", body).strip(" .。!！\t\r\n").upper()
     if word in OPT_OUT:
         return "opt_out"
     return "opt_in" if word in OPT_IN else "reply"
@@ -81,7 +82,7 @@ def take_reply(work: Work, incoming: ReplyIn) -> UUID | None:
     about = _first(work, owners)
     now = clock.now()
     body = seal_bytes(work, incoming.body.encode())
-    reply_id = work.conn.execute(
+    reply_id: UUID | None = work.conn.execute(
         insert(reply)
         .values(
             id=new_id(),
@@ -130,7 +131,7 @@ def take_reply(work: Work, incoming: ReplyIn) -> UUID | None:
     return reply_id
 
 
-def _first(work: Work, owners: list[UUID]) -> Row[Any] | None:
+def _first(work: Work, owners: list[UUID]) -> AnyRow | None:
     """Of those who share a number, the one we wrote to would be best; the oldest client stands for them."""
     if not owners:
         return None

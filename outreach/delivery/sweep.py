@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -197,7 +198,7 @@ def _settle(open_work: Opener, message_id: UUID, fate: Fate, reference: str) -> 
 def settle(work: Work, message_id: UUID, fate: Fate, reference: str, *, basis: str) -> int:
     """Settle an unknown outcome by what ``basis`` (lookup, person) found. Raises Conflict when it is settled."""
     target = _TARGETS[fate]
-    columns = {"due_at": clock.now(), "claim_token": None} if target is State.APPROVED else {}
+    columns: dict[str, Any] = {"due_at": clock.now(), "claim_token": None} if target is State.APPROVED else {}
     move_one(work.conn, State.UNKNOWN, target, message_id, **columns)
     record_many(
         work,

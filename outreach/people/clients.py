@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from outreach.core.access import Permission, Role, visible
+from outreach.core.database import AnyRow
 from outreach.core.errors import NotFound
 from outreach.ledger.work import Work
 from outreach.people.tables import branch, client, consent, contact_point, staff
@@ -83,7 +83,7 @@ def search_clients(
     return [ClientLine(**row._mapping) for row in work.conn.execute(statement)]
 
 
-def client_for(work: Work, client_id: UUID) -> Row[Any]:
+def client_for(work: Work, client_id: UUID) -> AnyRow:
     """The client's whole row. Raises NotFound outside the actor's scope."""
     row = work.conn.execute(select(client).where(client.c.id == client_id, in_scope(work))).one_or_none()
     if row is None:
@@ -91,7 +91,7 @@ def client_for(work: Work, client_id: UUID) -> Row[Any]:
     return row
 
 
-def client_by_no(work: Work, client_no: str) -> Row[Any]:
+def client_by_no(work: Work, client_no: str) -> AnyRow:
     """``client_for`` by client number."""
     row = work.conn.execute(
         select(client).where(client.c.client_no == client_no, in_scope(work))
@@ -101,7 +101,7 @@ def client_by_no(work: Work, client_no: str) -> Row[Any]:
     return row
 
 
-def contact_points(work: Work, client_id: UUID) -> list[Row[Any]]:
+def contact_points(work: Work, client_id: UUID) -> list[AnyRow]:
     """The client's addresses. Raises NotFound outside the actor's scope."""
     client_for(work, client_id)
     return list(
@@ -113,7 +113,7 @@ def contact_points(work: Work, client_id: UUID) -> list[Row[Any]]:
     )
 
 
-def consents(work: Work, client_id: UUID) -> list[Row[Any]]:
+def consents(work: Work, client_id: UUID) -> list[AnyRow]:
     """The client's present consents. Raises NotFound outside the actor's scope."""
     client_for(work, client_id)
     return list(work.conn.execute(select(consent).where(consent.c.client_id == client_id)))

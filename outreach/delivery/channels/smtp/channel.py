@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import hashlib
+from collections.abc import Awaitable
 from uuid import UUID
 
 import aiosmtplib
@@ -58,10 +59,10 @@ class SmtpChannel:
         handing_over = False
         try:
             client = await self._ready(client)
-            await self._command(client, "MAIL", client.mail(self.settings.sender))
-            await self._command(client, "RCPT", client.rcpt(outgoing.payload.to))
+            await self._command("MAIL", client.mail(self.settings.sender))
+            await self._command("RCPT", client.rcpt(outgoing.payload.to))
             handing_over = True
-            await self._command(client, "DATA", client.data(data))
+            await self._command("DATA", client.data(data))
         except ChannelError:
             if client is not None and client.is_connected:
                 with contextlib.suppress(aiosmtplib.SMTPException, OSError):
@@ -109,9 +110,9 @@ class SmtpChannel:
         return fresh
 
     @staticmethod
-    async def _command(client: aiosmtplib.SMTP, name: str, answer: object) -> None:
+    async def _command(name: str, answer: Awaitable[object]) -> None:
         try:
-            await answer  # type: ignore[misc]
+            await answer
         except aiosmtplib.SMTPResponseException as error:
             # RFC 5321 §4.2.1: 4yz is for now, 5yz is for good.
             raise ChannelError(
