@@ -1,0 +1,203 @@
+"""The composition root: the only place that wires the rooms together."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from uuid import UUID
+
+import aiosmtplib
+from sqlalchemy import text
+
+from outreach.care import tasks as care
+from outreach.composing.compose import compose_occurrence
+from outreach.core import clock, events
+from outreach.core.access import SYSTEM, Actor
+from outreach.core.database import Database, open_database
+from outreach.core.engine import Handler, defer
+from outreach.core.errors import Unavailable
+from outreach.core.settings import Settings, Smtp
+from outreach.delivery.dispatch import Providers, configured, dispatch
+from outreach.delivery.sweep import (
+    expire_waiting,
+    reconcile,
+    release_leases,
+    settle_waiting_receipts,
+    wake,
+)
+from outreach.ledger.integrator import integrate
+from outreach.ledger.seal import KeyRing
+from outreach.ledger.work import Opener, Work, opener
+from outreach.messages.suppress import on_contact_changed, supersede_feed_item
+from outreach.notices import outbox
+from outreach.notices.audience import on_decision_made, on_reply_received
+from outreach.notices.audience import on_submission_held as tell_deciders
+from outreach.people.staff import actor_for
+from outreach.review.relex import on_content_published
+from outreach.review.standing import on_submission_held as release_standing
+from outreach.review.submissions import on_submission_held as reopen
+from outreach.scheduling.clockwork import Duty
+from outreach.scheduling.feeds import on_feed_item_accepted
+from outreach.scheduling.tick import tick, top_up
+
+
+def wire() -> None:
+    """Subscribe the rooms above to the facts below. Wiring twice is the same as once."""
+    events.subscribe(events.SubmissionHeld, reopen)
+    events.subscribe(events.SubmissionHeld, release_standing)
+    events.subscribe(events.SubmissionHeld, tell_deciders)
+    events.subscribe(events.DecisionMade, on_decision_made)
+    events.subscribe(events.ReplyReceived, care.on_reply_received)
+    events.subscribe(events.ReplyReceived, on_reply_received)
+    events.subscribe(events.MessageUnreachable, care.on_message_unreachable)
+    events.subscribe(events.ContactChanged, on_contact_changed)
+    events.subscribe(events.FeedItemSuperseded, supersede_feed_item)
+    events.subscribe(events.FeedItemAccepted, on_feed_item_accepted)
+    events.subscribe(events.ClientsImported, top_up)
+    events.subscribe(events.ContentPublished, on_content_published)
+
+
+@dataclass
+class Outreach:
+    """One process's view of the whole: settings, database, keys, and units of work."""
+
+    settings: Settings
+    database: Database
+    keys: KeyRing
+    open_work: Opener = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.open_work = opener(self.database, self.keys, self.settings)
+        wire()
+
+    @classmethod
+    def open(cls, settings: Settings, *, pool_size: int = 8, start_database: bool = True) -> "Outreach":
+        """Open database and keys. Raises Unavailable when the database can't be reached, Misconfigured when the
+        key folder is not the one that this database's records were sealed with."""
+        database = open_database(settings, pool_size=pool_size, start=start_database)
+        settings.keys.parent.mkdir(parents=True, exist_ok=True)
+        return cls(settings, database, KeyRing.open(settings.keys, create=True))
+
+    def actor(self, staff_id: UUID) -> Actor:
+        """The Actor that a member of staff is today."""
+        with self.database.begin() as conn:
+            return actor_for(conn, staff_id, clock.today(self.settings.zone))
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self.database.close()
+
+    # ── the worker's tasks ────────────────────────────────────────────────────────────────────────────────
+
+    def handlers(self, providers: Providers) -> dict[str, Handler]:
+        """What each name of ``core.engine.TASKS`` does."""
+        open_work = self.open_work
+
+        def compose(occurrence_id: str) -> None:
+            compose_occurrence(open_work, UUID(occurrence_id))
+
+        async def send() -> None:
+            await dispatch(open_work, providers)
+
+        async def send_urgent() -> None:
+            await dispatch(open_work, providers, urgent=True)
+
+        def weave() -> None:
+            integrate(open_work)
+
+        def tell() -> None:
+            if self.settings.smtp:
+                outbox.send_notices(open_work, mailer(self.settings.smtp))
+
+        async def sweep() -> None:
+            await reconcile(open_work, providers)
+
+        return {
+            "compose_occurrence": compose,
+            "dispatch": send,
+            "dispatch_urgent": send_urgent,
+            "integrate": weave,
+            "send_notices": tell,
+            "sweep": sweep,
+        }
+
+    def providers(self) -> Providers:
+        """The configured channels, to be opened on the worker's loop."""
+        return Providers(configured(self.settings), self.settings)
+
+    # ── the scheduler's duties ────────────────────────────────────────────────────────────────────────────
+
+    def duties(self) -> list[Duty]:
+        """What the scheduler does again and again; every duty may run on several machines at once."""
+        return [
+            Duty("schedules", 15.0, lambda: tick(self.open_work)),
+            Duty("wake", 1.0, self._in_work(wake)),
+            Duty("leases", 5.0, self._in_work(release_leases)),
+            Duty("expiry", 20.0, self._in_work(expire_waiting)),
+            Duty("receipts", 5.0, self._in_work(settle_waiting_receipts)),
+            Duty("due compositions", 10.0, self._in_work(_redefer_due)),
+            Duty("reconcile", 30.0, self._in_work(lambda work: defer(work.conn, "sweep", lock="sweep"))),
+            Duty("notices", 15.0, self._in_work(_wake_notices)),
+            Duty("partitions", 3600.0, self._in_work(_make_months)),
+        ]
+
+    def _in_work(self, act: Callable[[Work], object]) -> Callable[[], object]:
+        def run() -> object:
+            with self.open_work(SYSTEM) as work:
+                return act(work)
+
+        return run
+
+
+def _redefer_due(work: Work) -> None:
+    """An occurrence whose composing job was lost is deferred again."""
+    rows = work.conn.execute(
+        text(
+            "SELECT id FROM occurrence WHERE state = 'due' AND created_at < now() - interval '20 seconds'"
+            " ORDER BY created_at LIMIT 100"
+        )
+    ).all()
+    for row in rows:
+        defer(work.conn, "compose_occurrence", lock=f"compose:{row.id}", occurrence_id=str(row.id))
+
+
+def _wake_notices(work: Work) -> None:
+    if work.conn.execute(text("SELECT 1 FROM notice WHERE sent_at IS NULL LIMIT 1")).first():
+        defer(work.conn, "send_notices", lock="send_notices")
+
+
+def _make_months(work: Work) -> None:
+    """Partitions of this month and the fourteen after it."""
+    work.conn.execute(
+        text(
+            "SELECT ensure_month((date_trunc('month', CAST(:now AS timestamptz)) + make_interval(months => n))::date)"
+            " FROM generate_series(0, 14) AS n"
+        ),
+        {"now": clock.now()},
+    )
+
+
+def mailer(settings: Smtp) -> outbox.Mailer:
+    """A Mailer over the firm's mail server, for notices to staff (messages to clients go by delivery)."""
+
+    def send(mail: outbox.Mail) -> None:
+        letter = EmailMessage()
+        letter["From"], letter["To"], letter["Subject"] = settings.sender, mail.to, mail.subject
+        letter.set_content(mail.text)
+        try:
+            asyncio.run(
+                aiosmtplib.send(
+                    letter,
+                    hostname=settings.host,
+                    port=settings.port,
+                    username=settings.username or None,
+                    password=settings.password or None,
+                    use_tls=settings.tls == "tls",
+                    start_tls=settings.tls == "starttls",
+                    timeout=15,
+                )
+            )
+        except (aiosmtplib.SMTPException, OSError) as error:
+            raise Unavailable(f"The notice could not be mailed: {error}") from error
+
+    return send
