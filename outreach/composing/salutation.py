@@ -1,0 +1,44 @@
+"""How a client is addressed: 王先生 / 王女士, Mr / Ms, and the full name where the gender is not known."""
+
+import re
+
+# 复姓: the surname takes two characters when the name is longer than that.
+_COMPOUND = frozenset(
+    "欧阳 太史 端木 上官 司马 东方 独孤 南宫 万俟 闻人 夏侯 诸葛 尉迟 公羊 赫连 澹台 皇甫 宗政 濮阳 公冶 太叔 申屠 公孙"
+    " 慕容 仲孙 钟离 长孙 宇文 司徒 鲜于 司空 闾丘 子车 亓官 司寇 巫马 公西 颛孙 壤驷 公良 漆雕 乐正 宰父 谷梁 拓跋 夹谷"
+    " 轩辕 令狐 段干 百里 呼延 东郭 南门 羊舌 微生 公户 公玉 公仪 梁丘 公仲 公上 公门 公山 公坚 左丘 公伯 西门 公祖 第五"
+    " 公乘 贯丘 公皙 南荣 东里 东宫 仲长 子书 子桑 即墨 达奚 褚师 吴铭 纳兰 歐陽 司馬 東方 獨孤 南宮 聞人 諸葛 尉遲 赫連"
+    " 澹臺 慕容 鍾離 長孫 鮮于 軒轅 呼延".split()
+)
+_LATIN = re.compile(r"[A-Za-zÀ-ɏ]")
+_ZH_TITLES = {"male": "先生", "female": "女士"}
+_EN_TITLES = {"male": "Mr", "female": "Ms"}
+
+
+def surname(name: str) -> str:
+    """The surname of a Chinese name (one character, or a compound one of two), or of a Western one (the last
+    word)."""
+    plain = name.strip()
+    if _LATIN.search(plain):
+        return plain.split()[-1] if plain.split() else ""
+    if len(plain) > 2 and plain[:2] in _COMPOUND:
+        return plain[:2]
+    return plain[:1]
+
+
+def salutation(name: str, gender: str | None, kind: str, language: str) -> str:
+    """The polite address of a client in ``language``.
+
+    A company is addressed by its name. Without a known gender the full name is used, since a wrong title
+    offends more than none. A transcribed name (with ·) keeps its whole form before the title.
+    """
+    plain = " ".join(name.split())
+    if language.startswith("zh"):
+        if kind != "person" or gender not in _ZH_TITLES:
+            return plain or "客户"
+        if "·" in plain or "•" in plain or _LATIN.search(plain):
+            return plain + _ZH_TITLES[gender]
+        return surname(plain) + _ZH_TITLES[gender]
+    if kind != "person" or gender not in _EN_TITLES or not _LATIN.search(plain):
+        return plain or "client"
+    return f"{_EN_TITLES[gender]} {surname(plain)}"

@@ -1,0 +1,147 @@
+"""Stopping what waits: a client's consent or file changed, or a correction replaced the source (P5)."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select, text
+
+from outreach.core import clock
+from outreach.core.events import ContactChanged, FeedItemSuperseded
+from outreach.ledger.append import Entry, record_many
+from outreach.ledger.work import Work
+from outreach.messages.recheck import facts_for, verdict
+from outreach.messages.rules import Verdict
+from outreach.messages.states import WAITING, State, move
+from outreach.messages.tables import message
+
+
+def on_contact_changed(work: Work, event: ContactChanged) -> None:
+    """Stop whatever waits for this client and may no longer go out, in the transaction that made it so."""
+    suppress_waiting(work, [event.client_id])
+
+
+def suppress_waiting(work: Work, client_ids: Iterable[UUID]) -> int:
+    """Ask the rules again about everything that waits for these clients; returns how many messages stopped.
+
+    Held and approved messages become ``suppressed``, returned ones ``cancelled``; what is already being sent
+    is past stopping.
+    """
+    rows = work.conn.execute(
+        select(message)
+        .where(
+            message.c.client_id.in_(list(client_ids)), message.c.state.in_([state.value for state in WAITING])
+        )
+        .order_by(message.c.id)
+    ).all()
+    if not rows:
+        return 0
+    now = clock.now()
+    facts = facts_for(work.conn, [row.id for row in rows], now)
+    stopping = [(row, said) for row in rows if (said := verdict(facts[row.id], now)).kind == "suppress"]
+    return stop(work, stopping)
+
+
+def supersede_feed_item(work: Work, event: FeedItemSuperseded) -> None:
+    """Cancel what was made from a corrected item and is not yet being sent; what is not composed yet never is."""
+    work.conn.execute(_CANCEL_OCCURRENCES, {"item": event.item_id})
+    rows = work.conn.execute(_OF_ITEM, {"item": event.item_id}).all()
+    said = Verdict("cancel", "superseded", {"by": str(event.by_item_id)})
+    stop(work, [(row, said) for row in rows])
+
+
+_CANCEL_OCCURRENCES = text(
+    """
+    UPDATE occurrence SET state = CASE state WHEN 'due' THEN 'cancelled' ELSE state END, top_up = false,
+           note = 'superseded'
+     WHERE feed_item_id = :item AND state IN ('due', 'composed')
+    """
+)
+_OF_ITEM = text(
+    """
+    SELECT m.* FROM message m JOIN occurrence o ON o.id = m.occurrence_id AND o.scheduled_month = m.scheduled_month
+     WHERE o.feed_item_id = :item AND m.state IN ('held', 'returned', 'approved')
+     ORDER BY m.id
+    """
+)
+
+
+def stop(work: Work, stopping: Sequence[tuple[Row[Any], Verdict]]) -> int:
+    """Move waiting messages to the state their verdict asks for, by conditional UPDATE, and record each."""
+    groups: dict[tuple[str, State, str], list[tuple[Row[Any], Verdict]]] = defaultdict(list)
+    for row, said in stopping:
+        groups[row.state, _target(State(row.state), said), said.code].append((row, said))
+    moved_ids: set[UUID] = set()
+    entries: list[Entry] = []
+    for (source, target, code), members in sorted(groups.items()):
+        for params, rows in _by_params(members):
+            moved = set(
+                move(
+                    work.conn,
+                    State(source),
+                    target,
+                    message.c.id.in_([row.id for row in rows]),
+                    reason=code,
+                    params=params,
+                    due_at=None,
+                )
+            )
+            moved_ids |= moved
+            entries += [_entry(row, target, code) for row in rows if row.id in moved]
+    record_many(work, entries)
+    close_finished(work, {row.submission_id for row, _ in stopping})
+    return len(moved_ids)
+
+
+def _target(source: State, said: Verdict) -> State:
+    if said.kind == "expired":
+        return State.EXPIRED
+    if said.kind == "cancel" or source is State.RETURNED:
+        return State.CANCELLED
+    return State.SUPPRESSED
+
+
+def _by_params(
+    members: Sequence[tuple[Row[Any], Verdict]],
+) -> Iterable[tuple[Mapping[str, Any] | Any, list[Row[Any]]]]:
+    grouped: dict[str, tuple[dict[str, Any], list[Row[Any]]]] = {}
+    for row, said in members:
+        grouped.setdefault(repr(said.params), (said.params, []))[1].append(row)
+    return grouped.values()
+
+
+def _entry(row: Row[Any], target: State, code: str) -> Entry:
+    return Entry(
+        f"message.{target.value}",
+        {
+            "submission_id": row.submission_id,
+            "occurrence_id": row.occurrence_id,
+            "revision": row.revision,
+            "digest": bytes(row.digest),
+            "channel": row.channel,
+            "category": row.category,
+            "decision_id": row.decision_id,
+            "rule": code,
+        },
+        message_id=row.id,
+        client_id=row.client_id,
+        branch_id=row.branch_id,
+    )
+
+
+_CLOSE = text(
+    """
+    UPDATE submission s SET state = 'closed'
+     WHERE s.id = ANY(:ids) AND s.state = 'open'
+       AND NOT EXISTS (SELECT FROM message m WHERE m.submission_id = s.id AND m.state IN ('held', 'returned'))
+    """
+)
+
+
+def close_finished(work: Work, submission_ids: Iterable[UUID]) -> None:
+    """Close the submissions in which nothing waits for a decision any more, so that no inbox shows them.
+
+    The table belongs to review, a room above; the messages that make it so belong here.
+    """
+    work.conn.execute(_CLOSE, {"ids": sorted(set(submission_ids))})
