@@ -8,6 +8,7 @@ import smtplib
 import subprocess
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -25,6 +26,10 @@ def send(server: Running, reference: str) -> None:
     head = f"From: care@example.com\r\nMessage-ID: <{reference}>\r\n\r\nx\r\n"
     with smtplib.SMTP("127.0.0.1", server.port, timeout=5) as client:
         client.sendmail("care@example.com", ["a@client.example"], head)
+
+
+def reached(answered: list[str], number: int) -> bool:
+    return len(answered) >= number
 
 
 def test_nothing_answered_is_lost_by_kills_while_mail_comes_in(tmp_path: Path) -> None:
@@ -49,7 +54,7 @@ def test_nothing_answered_is_lost_by_kills_while_mail_comes_in(tmp_path: Path) -
         thread.start()
     for _ in range(3):
         enough = len(answered) + 20
-        until(lambda enough=enough: len(answered) >= enough)
+        until(partial(reached, answered, enough))
         server.kill()
         server = launch("smtp", tmp_path, port=server.port, control_port=server.control_port)
     over.set()

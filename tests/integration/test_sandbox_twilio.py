@@ -24,7 +24,7 @@ TOKEN = "a-token"
 FROM = "+12025550100"
 
 
-class Rebased(TwilioHttpClient):
+class Rebased(TwilioHttpClient):  # type: ignore[misc]
     """The SDK's client with only the base address rewritten."""
 
     def __init__(self, base: str, timeout: float | None = 10.0) -> None:
@@ -290,3 +290,18 @@ def test_an_opt_out_is_named_and_kept_by_twilio(server: Running, twilio: Client,
     assert caught.value.code == 21610
     server.client.inbound(phone, "START")
     twilio.messages.create(to=phone, from_=FROM, body="x")
+
+
+def test_without_callbacks_a_message_still_arrives(tmp_path: Path, firm: Receiver) -> None:
+    quiet = launch("twilio", tmp_path, "--auth-token", TOKEN, "--no-callbacks", "--no-fsync")
+    http = Rebased(quiet.url)
+    client = Client(ACCOUNT, TOKEN, http_client=http)
+    message_id = str(uuid4())
+    sent = client.messages.create(
+        to=number(), from_=FROM, body="x", status_callback=f"{firm.url}/{message_id}"
+    )
+    assert client.messages(sent.sid).fetch().status == "delivered"
+    http.session.close()
+    assert quiet.client.counts()["references"] == {message_id: 1}
+    quiet.stop()
+    assert firm.posted == []

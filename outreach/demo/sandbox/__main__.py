@@ -35,6 +35,7 @@ def _server(options: argparse.Namespace) -> Server:
             fsync=options.fsync,
             url=options.inbound_url,
             callback_delay=options.callback_delay,
+            callbacks=options.callbacks,
         )
     return GatewayServer(
         options.state,
@@ -43,6 +44,7 @@ def _server(options: argparse.Namespace) -> Server:
         fsync=options.fsync,
         url=options.callback_url,
         callback_delay=options.callback_delay,
+        callbacks=options.callbacks,
     )
 
 
@@ -60,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
         )
         if name != "smtp":
             one.add_argument("--callback-delay", type=float, default=0.1, help="seconds before each callback")
+            one.add_argument(
+                "--no-callbacks", dest="callbacks", action="store_false", help="report no states"
+            )
         if name == "twilio":
             one.add_argument("--inbound-url", help="where clients' texts are posted")
             one.add_argument("--account-sid", default=twilio.ACCOUNT)

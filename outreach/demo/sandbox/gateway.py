@@ -58,12 +58,13 @@ class GatewayServer(PhoneServer):
         fsync: bool = True,
         url: str | None = None,
         callback_delay: float = 0.1,
+        callbacks: bool = True,
     ) -> None:
         self.account = account
         self.secret = secret
         self._nonces: tuple[set[str], set[str]] = (set(), set())
         self._turned = time.monotonic()
-        super().__init__(state, fsync=fsync, url=url, callback_delay=callback_delay)
+        super().__init__(state, fsync=fsync, url=url, callback_delay=callback_delay, callbacks=callbacks)
 
     def add_routes(self, app: web.Application) -> None:
         """The protocol's two routes."""

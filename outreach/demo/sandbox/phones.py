@@ -36,10 +36,17 @@ class PhoneServer(ABC):
     stop_words = STOP_WORDS
 
     def __init__(
-        self, state: Path, *, fsync: bool = True, url: str | None = None, callback_delay: float = 0.1
+        self,
+        state: Path,
+        *,
+        fsync: bool = True,
+        url: str | None = None,
+        callback_delay: float = 0.1,
+        callbacks: bool = True,
     ) -> None:
         self.url = ""
         self.callback_delay = callback_delay
+        self.callbacks = callbacks
         self.opted_out: set[str] = set()
         self._steps = bytearray()
         self._reached = bytearray()
@@ -124,7 +131,7 @@ class PhoneServer(ABC):
         quirk = rule.mode if rule else ""
         if quirk == "undelivered":
             states = (*states[:-1], "undelivered")
-        return {"plan": states, "url": url, "quirk": quirk}
+        return {"plan": states, "url": url if self.callbacks else "", "quirk": quirk}
 
     def _on_record(self, record: Record, number: int) -> None:
         if record["kind"] == "step":

@@ -58,12 +58,13 @@ class TwilioServer(PhoneServer):
         fsync: bool = True,
         url: str | None = None,
         callback_delay: float = 0.1,
+        callbacks: bool = True,
     ) -> None:
         self.account_sid = account_sid
         self.auth_token = auth_token
         pair = f"{account_sid}:{auth_token}".encode()
         self._authorization = f"Basic {base64.b64encode(pair).decode()}"
-        super().__init__(state, fsync=fsync, url=url, callback_delay=callback_delay)
+        super().__init__(state, fsync=fsync, url=url, callback_delay=callback_delay, callbacks=callbacks)
 
     def add_routes(self, app: web.Application) -> None:
         """Twilio's own routes."""
@@ -76,7 +77,7 @@ class TwilioServer(PhoneServer):
         denied = self._denied(request)
         if denied is not None:
             return denied
-        form = dict(parse_qsl((await request.read()).decode(), keep_blank_values=True))
+        form = dict(parse_qsl((await request.read()).decode(errors="replace"), keep_blank_values=True))
         problem = self._problem(form)
         if problem is not None:
             return problem
