@@ -1,0 +1,178 @@
+"""Writing a decision down: its row, the digests it binds, the move of its messages and its ledger entry.
+
+Lock order, for every service of review: submissions by id, then messages by id.
+"""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Row, Uuid, any_, exists, insert, literal, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from outreach.content.tables import content_version
+from outreach.core.database import driver
+from outreach.core.events import DecisionMade, publish
+from outreach.core.ids import new_id
+from outreach.ledger.append import Entry, record, seal_bytes
+from outreach.ledger.work import Work
+from outreach.messages.states import State, move
+from outreach.messages.tables import message
+from outreach.review.conflicts import lost
+from outreach.review.manifest import Bound, manifest_digest
+from outreach.review.submissions import Submission
+from outreach.review.tables import decision, decision_digest
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is being decided, before it is written. ``note`` is free text; it is sealed in the record."""
+
+    verb: str  # approve | return | reject | release
+    at: datetime
+    undo_until: datetime
+    reasons: tuple[str, ...] = ()
+    note: str = ""
+    sampled: int | None = None
+    standing_approval_id: UUID | None = None
+
+
+def among(column: ColumnElement[Any], ids: Iterable[UUID]) -> ColumnElement[bool]:
+    """``column`` is one of ``ids``: one array parameter, however many there are (a statement takes 65,535)."""
+    return column == any_(literal(sorted(set(ids)), ARRAY(Uuid)))
+
+
+def lock_messages(conn: Connection, where: ColumnElement[bool]) -> list[Row[Any]]:
+    """Lock the messages that fit ``where``, in the order of their ids, and read them as they now are."""
+    return list(conn.execute(select(message).where(where).order_by(message.c.id).with_for_update()))
+
+
+def bound(row: Row[Any]) -> Bound:
+    """The line of the manifest for a row of ``lock_messages``."""
+    return Bound(row.id, row.revision, bytes(row.digest))
+
+
+def write_decision(work: Work, submission: Submission, verdict: Verdict, bounds: Sequence[Bound]) -> UUID:
+    """Insert the decision and exactly the digests it binds; returns its id. The messages are not moved yet."""
+    identifier = new_id()
+    work.conn.execute(
+        insert(decision).values(
+            id=identifier,
+            submission_id=submission.id,
+            verb=verdict.verb,
+            actor_id=None if verdict.verb == "release" else work.actor.staff_id,
+            standing_approval_id=verdict.standing_approval_id,
+            at=verdict.at,
+            undo_until=verdict.undo_until,
+            reasons=list(verdict.reasons),
+            note=verdict.note,
+            manifest_digest=manifest_digest(bounds),
+            count=len(bounds),
+            policy_version_id=submission.policy_version_id,
+        )
+    )
+    with (
+        driver(work.conn).cursor() as cursor,
+        cursor.copy(
+            "COPY decision_digest (decision_id, message_id, revision, digest) FROM STDIN (FORMAT BINARY)"
+        ) as copy,
+    ):
+        copy.set_types(["uuid", "uuid", "int4", "bytea"])
+        for item in bounds:
+            copy.write_row((identifier, item.message_id, item.revision, item.digest))
+    return identifier
+
+
+def move_bound(
+    work: Work,
+    decision_id: UUID,
+    target: State,
+    bounds: Sequence[Bound],
+    months: Collection[date],
+    condition: ColumnElement[bool] | None = None,
+    **columns: Any,
+) -> None:
+    """Move the messages that the decision binds from held to ``target``, by one UPDATE that compares revision and
+    digest with the decision's own rows.
+
+    Raises Conflict, saying who did what, when it moves fewer than the decision binds.
+    """
+    where = message.c.scheduled_month.in_(sorted(set(months))) & exists().where(
+        decision_digest.c.decision_id == decision_id,
+        decision_digest.c.message_id == message.c.id,
+        decision_digest.c.revision == message.c.revision,
+        decision_digest.c.digest == message.c.digest,
+    )
+    if condition is not None:
+        where = where & condition
+    moved = set(move(work.conn, State.HELD, target, where, **columns))
+    if len(moved) != len(bounds):
+        raise lost(work.conn, [item.message_id for item in bounds if item.message_id not in moved])
+
+
+def record_decision(
+    work: Work,
+    submission: Submission,
+    verdict: Verdict,
+    decision_id: UUID,
+    bounds: Sequence[Bound],
+    rows: Mapping[UUID, Row[Any]],
+) -> None:
+    """The decision's entry in the ledger, and the event for the rooms above."""
+    note = seal_bytes(work, verdict.note.encode()) if verdict.note else None
+    fields = {
+        "decision_id": decision_id,
+        "verb": verdict.verb,
+        "reasons": list(verdict.reasons) or None,
+        "sampled": verdict.sampled,
+        "undo_until": verdict.undo_until,
+        "standing_approval_id": verdict.standing_approval_id,
+        "manifest_digest": manifest_digest(bounds),
+        "count": len(bounds),
+        **submission_fields(work.conn, submission),
+    }
+    only = bounds[0] if len(bounds) == 1 else None
+    if only is not None:
+        fields |= {"revision": only.revision, "digest": only.digest}
+    record(
+        work,
+        Entry(
+            "release" if verdict.verb == "release" else "decision",
+            fields,
+            sealed=note,
+            message_id=only.message_id if only else None,
+            client_id=rows[only.message_id].client_id if only else None,
+            branch_id=submission.branch_id,
+        ),
+    )
+    publish(work, DecisionMade(decision_id))
+
+
+def submission_fields(conn: Connection, submission: Submission) -> dict[str, Any]:
+    """What every ledger entry about a submission says of it."""
+    policy = _version(conn, submission.policy_version_id)
+    template = _version(conn, submission.template_version_id)
+    return {
+        "submission_id": submission.id,
+        "occurrence_id": submission.occurrence_id,
+        "mode": submission.mode,
+        "category": submission.category,
+        "urgent": submission.urgent,
+        "scope": "branch" if submission.branch_id else "firm",
+        "author_id": submission.author_id,
+        "policy": policy[0],
+        "policy_version": policy[1],
+        "template": template[0],
+        "template_version": template[1],
+    }
+
+
+def _version(conn: Connection, version_id: UUID | None) -> tuple[str | None, str | None]:
+    if version_id is None:
+        return None, None
+    row = conn.execute(
+        select(content_version.c.name, content_version.c.version).where(content_version.c.id == version_id)
+    ).one()
+    return row.name, str(row.version)

@@ -1,0 +1,99 @@
+"""Submissions: who may see them, and whether anything in them still waits."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, or_, select, update
+
+from outreach.core.access import Permission, visible
+from outreach.core.errors import NotFound
+from outreach.core.events import SubmissionHeld
+from outreach.ledger.work import Work
+from outreach.messages.states import State
+from outreach.messages.tables import message
+from outreach.review.tables import submission
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What is put up for review: one message, or the batch of one occurrence, for one branch or (None) the firm."""
+
+    id: UUID
+    occurrence_id: UUID
+    branch_id: UUID | None
+    mode: str  # each | batch | standing
+    policy_version_id: UUID
+    template_version_id: UUID | None
+    title: str
+    category: str
+    author_id: UUID | None
+    urgent: bool
+    sample_seed: str
+    created_at: datetime
+    due_by: datetime
+    send_at: datetime
+    expires_at: datetime
+    state: str
+
+
+def in_scope(work: Work, permission: Permission) -> ColumnElement[bool]:
+    """The submissions an actor sees: those of their branches, and the firm's that hold messages to clients of
+    their branches, for a branch may hold back what concerns its own (DESIGN §1)."""
+    scope = work.actor.scope(permission)
+    own = visible(work.actor, permission, submission.c.branch_id)  # type: ignore[arg-type]
+    if not scope:  # None: the firm; empty: nowhere
+        return own
+    touching = exists().where(
+        message.c.submission_id == submission.c.id, visible(work.actor, permission, message.c.branch_id)
+    )
+    return or_(own, and_(submission.c.branch_id.is_(None), touching))
+
+
+def submission_for(
+    work: Work, submission_id: UUID, permission: Permission = Permission.READ_MESSAGES, *, lock: bool = False
+) -> Submission:
+    """The submission. ``lock``: no other decision about it is made until this transaction ends.
+
+    Raises NotFound beyond the actor's scope (P7).
+    """
+    query = select(submission).where(submission.c.id == submission_id, in_scope(work, permission))
+    if lock:
+        query = query.with_for_update(key_share=True)
+    row = work.conn.execute(query).mappings().one_or_none()
+    if row is None:
+        raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
+    return Submission(**row)
+
+
+def lock_submissions(work: Work, submission_ids: Iterable[UUID]) -> dict[UUID, Submission]:
+    """Lock submissions in the order of their ids, as every service of review does before it locks messages,
+    so that no two decisions ever wait for each other in a ring."""
+    rows = work.conn.execute(
+        select(submission)
+        .where(submission.c.id.in_(sorted(set(submission_ids))))
+        .order_by(submission.c.id)
+        .with_for_update(key_share=True)
+    ).mappings()
+    return {row["id"]: Submission(**row) for row in rows}
+
+
+def refresh_state(conn: Connection, submission_ids: Iterable[UUID]) -> None:
+    """Open while a message in it waits for a decision or was returned to be mended; closed otherwise."""
+    waiting = exists().where(
+        message.c.submission_id == submission.c.id,
+        message.c.state.in_([State.HELD.value, State.RETURNED.value]),
+    )
+    state: Any = case((waiting, "open"), else_="closed")
+    conn.execute(
+        update(submission)
+        .where(submission.c.id.in_(sorted(set(submission_ids))), submission.c.state != state)
+        .values(state=state)
+    )
+
+
+def on_submission_held(work: Work, event: SubmissionHeld) -> None:
+    """Something was added to a submission, or came back to it: it is open (again) when anything waits in it."""
+    refresh_state(work.conn, [event.submission_id])
