@@ -4,6 +4,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass
 from typing import Any
+from uuid import UUID
 
 import rfc8785
 
@@ -51,3 +52,8 @@ def from_bytes(data: bytes) -> Payload:
 def digest(data: bytes) -> bytes:
     """SHA-256 of the canonical bytes."""
     return hashlib.sha256(data).digest()
+
+
+def manifest_line(message_id: UUID, revision: int, payload_digest: bytes) -> str:
+    """One message's line in a submission's manifest, which anyone can write again from the record."""
+    return f"{message_id}, {revision}, {payload_digest.hex()}\n"

@@ -1,0 +1,170 @@
+"""Who an occurrence is for: one SQL query, read in chunks by key, with everything a message to them needs."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, text
+
+from outreach.core.errors import BadInput
+from outreach.occasions.birthdays import LeapDayRule, birth_monthdays_on
+from outreach.occasions.lunar import lunar_days_of
+
+_DATED_FIELDS = frozenset(
+    {"id_expiry", "assessed_on", "opened_on", "margin_expiry", "birth_date"}
+)
+
+
+@dataclass(frozen=True)
+class Audience:
+    """Who is meant; an empty part means everybody. ``holders_of`` are codes of which a client holds one."""
+
+    tiers: Collection[str] = ()
+    branches: Collection[str] = ()  # codes
+    risk_classes: Collection[int] = ()
+    tags: Collection[str] = ()
+    languages: Collection[str] = ()
+    kinds: Collection[str] = ()
+    holders_of: Collection[str] = ()
+    birthday_on: date | None = None
+    leap_day: LeapDayRule = "02-28"
+    dated_field: str = ""  # a date column of client
+    dated_on: date | None = None  # the date that field must have
+    yearly: bool = False  # only its month and day count (anniversaries)
+    client_ids: Collection[UUID] | None = None  # exactly these (an advisor's request)
+
+
+# Clients first, by key, then what belongs to them: one contact point a channel (the one recorded first), the
+# opt-outs, the advisor who is still with the firm.
+_HEAD = """
+WITH chosen AS MATERIALIZED (
+    SELECT c.*
+      FROM client c
+     WHERE c.id > :after
+       AND NOT EXISTS (SELECT FROM message m
+                        WHERE m.scheduled_month = :month AND m.occurrence_id = :occurrence
+                          AND m.client_id = c.id)
+       AND NOT EXISTS (SELECT FROM left_out l WHERE l.occurrence_id = :occurrence AND l.client_id = c.id)
+"""
+_TAIL = """
+     ORDER BY c.id
+     LIMIT :size
+)
+SELECT c.id, c.client_no, c.name, c.gender, c.kind, c.birth_date, c.tier, c.risk_class, c.risk_minimum,
+       c.assessed_on, c.opened_on, c.status, c.deceased, c.test, c.branch_id, c.channel_preference, c.language,
+       c.time_zone, c.margin_expiry, c.id_expiry, c.do_not_contact,
+       b.code AS branch_code, b.name AS branch_name, b.name_en AS branch_name_en, b.phone AS branch_phone,
+       b.complaint_phone, b.email AS branch_email, b.address AS branch_address,
+       s.id AS signer_id, s.name AS signer_name, s.name_en AS signer_name_en, s.phone AS signer_phone,
+       s.email AS signer_email, s.status AS signer_status, s.securities_licence, s.securities_expires,
+       s.advisory_licence, s.advisory_expires,
+       w.consents, p.points
+  FROM chosen c
+  JOIN branch b ON b.id = c.branch_id
+  LEFT JOIN staff s ON s.id = c.advisor_id AND s.status = 'active'
+  LEFT JOIN LATERAL (
+        SELECT array_agg(channel || ':' || category) AS consents
+          FROM consent WHERE client_id = c.id AND state = 'opted_out'
+       ) w ON true
+  LEFT JOIN LATERAL (
+        SELECT array_agg(ARRAY[channel, id::text, address] ORDER BY id DESC) AS points
+          FROM contact_point WHERE client_id = c.id AND active
+       ) p ON true
+ ORDER BY c.id
+"""
+
+LEAST = UUID(int=0)
+
+
+def read_chunk(
+    conn: Connection, audience: Audience, *, occurrence_id: UUID, month: date, after: UUID, size: int
+) -> Sequence[Row[Any]]:
+    """The next ``size`` clients of ``audience`` after the id ``after`` who have neither a message of this occurrence
+    nor a row that says why not.
+
+    Raises BadInput when the audience names a field that is not a date of a client.
+    """
+    conditions, parameters = _conditions(audience)
+    statement = _HEAD + "".join(f"       AND {condition}\n" for condition in conditions) + _TAIL
+    parameters |= {"after": after, "month": month, "occurrence": occurrence_id, "size": size}
+    return conn.execute(text(statement), parameters).all()
+
+
+def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
+    """The WHERE conditions (fixed wording; values travel as parameters)."""
+    parts: list[tuple[str, dict[str, Any]]] = []
+    for column, wanted in (
+        ("tier", audience.tiers),
+        ("language", audience.languages),
+        ("kind", audience.kinds),
+        ("risk_class", audience.risk_classes),
+    ):
+        if wanted:
+            parts.append((f"c.{column} = ANY(:{column})", {column: sorted(wanted)}))
+    if audience.branches:
+        parts.append(
+            (
+                "c.branch_id IN (SELECT id FROM branch WHERE code = ANY(:branches))",
+                {"branches": sorted(audience.branches)},
+            )
+        )
+    if audience.tags:
+        parts.append(("c.tags && :tags", {"tags": sorted(audience.tags)}))
+    if audience.holders_of:
+        parts.append(
+            (
+                "EXISTS (SELECT FROM holding h WHERE h.client_id = c.id AND h.code = ANY(:codes) AND h.quantity > 0)",
+                {"codes": sorted(audience.holders_of)},
+            )
+        )
+    if audience.client_ids is not None:
+        parts.append(("c.id = ANY(:ids)", {"ids": sorted(audience.client_ids)}))
+    if audience.birthday_on is not None:
+        parts.append(_birthday(audience.birthday_on, audience.leap_day))
+    if audience.dated_field:
+        parts.append(_dated(audience))
+    return [part for part, _ in parts], {k: v for _, values in parts for k, v in values.items()}
+
+
+def _birthday(day: date, leap_day: LeapDayRule) -> tuple[str, dict[str, Any]]:
+    """Clients whose birthday is kept on ``day``: the lunar one by those who gave one, else the solar one."""
+    solar = sorted(birth_monthdays_on(day, leap_day))
+    lunar = sorted(lunar_days_of(day))
+    solar_part = " OR ".join(
+        f"(extract(month FROM c.birth_date) = {month:d} AND extract(day FROM c.birth_date) = {number:d})"
+        for month, number in solar
+    )
+    lunar_part = " OR ".join(
+        f"(c.lunar_month = {one.month:d} AND c.lunar_day = {one.day:d}"
+        f" AND coalesce(c.lunar_leap, false) = {str(one.leap).lower()})"
+        for one in lunar
+    )
+    both = (
+        f"((c.lunar_month IS NULL AND c.birth_date IS NOT NULL AND ({solar_part}))"
+        f" OR (c.lunar_month IS NOT NULL AND ({lunar_part})))"
+    )
+    return both, {}
+
+
+def _dated(audience: Audience) -> tuple[str, dict[str, Any]]:
+    field = audience.dated_field
+    if field not in _DATED_FIELDS or audience.dated_on is None:
+        raise BadInput(
+            f"{field!r} is not a date of a client.", mend=f"Use one of: {', '.join(sorted(_DATED_FIELDS))}."
+        )
+    if not audience.yearly:
+        return f"c.{field} = :dated_on", {"dated_on": audience.dated_on}
+    days = sorted(birth_monthdays_on(audience.dated_on, audience.leap_day))
+    either = " OR ".join(
+        f"(extract(month FROM c.{field}) = {month:d} AND extract(day FROM c.{field}) = {number:d})"
+        for month, number in days
+    )
+    # In the year itself there is no anniversary yet.
+    return f"(c.{field} < :year_start AND ({either}))", {"year_start": date(audience.dated_on.year, 1, 1)}
+
+
+def dated_on(send_date: date, offset_days: int) -> date:
+    """The date a field must have for a job that fires ``offset_days`` after it (before it when negative)."""
+    return send_date - timedelta(days=offset_days)
