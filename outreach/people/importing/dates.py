@@ -9,7 +9,7 @@ from outreach.occasions.lunar import LunarDay, parse_lunar
 from outreach.people.importing.cells import FLOAT, half_width
 from outreach.people.importing.findings import Issue, issue
 
-_SPACES = re.compile(r"\s*([-/.年月])\s*")
+_SPACES = re.compile(r"\s*([-/.年月])\s*|\s+(?=[日号])")
 _TIME = re.compile(r"[T\s]+\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?$")
 _FULL = re.compile(r"(\d{4})(?:[-/._](\d{1,2})[-/._](\d{1,2})|年(\d{1,2})月(\d{1,2})[日号]?)\.?")
 _COMPACT = re.compile(r"(\d{4})(\d{2})(\d{2})(?:\.0+)?")

@@ -75,7 +75,7 @@ def _one(text: str) -> tuple[str | None, str, Issue]:
     if _FICTION.fullmatch(e164):
         return e164, "GB", issue("mobile_form")
     if not phonenumbers.is_valid_number(number):
-        return None, "", issue("mobile_form")
+        return None, "", issue("mobile_landline" if _is_landline(text) else "mobile_form")
     kind = phonenumbers.number_type(number)
     if kind not in {PhoneNumberType.MOBILE, PhoneNumberType.FIXED_LINE_OR_MOBILE}:
         return None, "", issue("mobile_landline")

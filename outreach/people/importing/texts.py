@@ -265,6 +265,28 @@ TEXTS: Mapping[str, Text] = {
         "请为客户指定在职的客户经理。", "Assign an advisor who is in service.",
     ),
     # ── holdings ──
+    "branch_missing": _reject(
+        "缺少营业部。", "The branch is missing.", "请在源系统中补全营业部后重新导出。",
+        "Fill in the branch at the source and export again."
+    ),
+    "branch_unknown": _reject(
+        "没有这个营业部。",
+        "There is no such branch.",
+        "请核对营业部名称或代码，或先由总部新增该营业部。",
+        "Check the branch's name or code, or have head office add it first.",
+    ),
+    "branch_foreign": _reject(
+        "该营业部不在您的权限范围内。",
+        "This branch is not one you may import for.",
+        "请由该营业部或总部导入。",
+        "Let that branch or head office import this row.",
+    ),
+    "client_unknown": _reject(
+        "没有这个客户，或不在您的权限范围内。",
+        "There is no such client, or not in your branches.",
+        "请先导入客户，或由其营业部导入。",
+        "Import the client first, or let their branch import this row.",
+    ),
     "code_missing": _reject("缺少证券代码。", "The security's code is missing.", *_IN_SYSTEM),
     "code_form": _reject(
         "证券代码无法识别。", "The security's code can't be read.",
