@@ -104,18 +104,18 @@ def _encoding(path: Path, start: bytes) -> str:
         return "utf-8-sig" if start.startswith(codecs.BOM_UTF8) else "utf-8"
     if start.startswith(codecs.BOM_UTF8):
         raise _bad_bytes(path, "UTF-8", fault)
+    line = _line_of_other_encoding(path)
+    if line:
+        raise BadInput(
+            f"{path.name} mixes encodings or is damaged: line {line} is UTF-8, but byte {fault} does not fit.",
+            mend="Export the whole file again in one encoding, UTF-8 for choice.",
+            offset=fault,
+        )
     other_fault = _first_fault(path, "gb18030")
     if other_fault is not None:
         raise BadInput(
             f"{path.name} is neither UTF-8 (first fault at byte {fault}) nor GB18030 (at byte {other_fault}).",
             mend=_SAVE_AS,
-            offset=fault,
-        )
-    line = _line_of_other_encoding(path)
-    if line:
-        raise BadInput(
-            f"{path.name} mixes encodings: line {line} is UTF-8, but byte {fault} is not.",
-            mend="Export the whole file again in one encoding, UTF-8 for choice.",
             offset=fault,
         )
     return "gb18030"

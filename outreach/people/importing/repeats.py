@@ -16,7 +16,7 @@ def digest_of(*parts: str) -> bytes:
 def possible_repeats(keys: Iterable[bytes], file_size: int) -> set[bytes]:
     """The keys that come at least twice, and by chance about one in ten thousand others.
 
-    A Bloom filter of a tenth of ``file_size`` (bytes; at most 16 MB) remembers what was seen, so a file without
+    A Bloom filter of an eighth of ``file_size`` (bytes; at most 16 MB) remembers what was seen, so a file without
     repeats costs no more than that. Keys have eight bytes.
     """
     bits = min(max(file_size, _SMALLEST), _LARGEST)
