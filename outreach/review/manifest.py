@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from typing import NamedTuple
 from uuid import UUID
 
+from outreach.messages.payload import manifest_line
+
 
 class Bound(NamedTuple):
     """One message as it stood: the revision and the SHA-256 of its payload."""
@@ -17,7 +19,7 @@ class Bound(NamedTuple):
     @property
     def line(self) -> str:
         """Its line in the manifest, which anyone can write again from the record."""
-        return f"{self.message_id}, {self.revision}, {self.digest.hex()}\n"
+        return manifest_line(self.message_id, self.revision, self.digest)
 
 
 def manifest_digest(bounds: Iterable[Bound]) -> bytes:

@@ -1,0 +1,203 @@
+"""The one way to approve: locked rows are looked at once more, bound by a decision and moved (P1, P2, P5)."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, update
+
+from outreach.core import clock
+from outreach.core.engine import defer
+from outreach.core.errors import Forbidden, RuleBroken
+from outreach.ledger.work import Work
+from outreach.messages.recheck import facts_for, verdict
+from outreach.messages.rules import Verdict as RuleVerdict
+from outreach.messages.states import State
+from outreach.messages.suppress import stop
+from outreach.messages.tables import message
+from outreach.review.binding import Verdict, among, bound, move_bound, record_decision, write_decision
+from outreach.review.eyes import other_eyes, own_words
+from outreach.review.policies import Policy, refusal
+from outreach.review.relex import recheck_words
+from outreach.review.submissions import Submission, refresh_state
+from outreach.review.wording import refuse
+
+_STOPS = {"suppress": State.SUPPRESSED, "expired": State.EXPIRED, "hold": State.HELD}
+_CHUNK = 5000
+
+
+@dataclass(frozen=True)
+class SetAside:
+    """A message that was not approved although it was asked for: a rule forbids it now (P5)."""
+
+    message_id: UUID
+    state: str  # suppressed | expired | held
+    code: str  # of messages/reasons.py
+    params: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Decided:
+    """What came of it. ``decisions`` has one id for each submission; ``undo_until`` is the earliest of theirs."""
+
+    decisions: tuple[UUID, ...]
+    verb: str
+    count: int
+    at: datetime
+    undo_until: datetime
+    set_aside: tuple[SetAside, ...] = field(default=())
+
+    @property
+    def suppressed(self) -> int:
+        """How many were set aside instead."""
+        return len(self.set_aside)
+
+
+def approve_locked(
+    work: Work,
+    submission: Submission,
+    rows: Sequence[Row[Any]],
+    policy: Policy,
+    at: datetime,
+    *,
+    sampled: int | None = None,
+    release: UUID | None = None,
+    decider: UUID | None = None,
+) -> Decided:
+    """Approve (or, with ``release``, release under that standing approval) locked, held rows of one submission.
+
+    ``decider``: whose eyes they are, where it is not the actor (who granted the standing approval). Raises
+    Forbidden when it is no person, Conflict when a row is not what was read.
+    """
+    eyes = decider or work.actor.staff_id
+    if eyes is None:
+        raise Forbidden("Only a person approves.", mend="Sign in as somebody who may decide.")
+    fit, aside, waits = recheck_rows(work, rows, at)
+    made = Verdict(
+        verb="release" if release else "approve",
+        at=at,
+        undo_until=at if release else at + policy.undo_window,
+        sampled=sampled,
+        standing_approval_id=release,
+    )
+    decisions: tuple[UUID, ...] = ()
+    if fit:
+        bounds = [bound(row) for row in fit]
+        decision_id = write_decision(work, submission, made, bounds)
+        move_bound(
+            work,
+            decision_id,
+            State.APPROVED,
+            bounds,
+            {row.scheduled_month for row in fit},
+            other_eyes(eyes) & message.c.blocked.is_(False),
+            decision_id=decision_id,
+            due_at=func.greatest(message.c.send_at, made.undo_until),
+        )
+        _wait(work, waits, made.undo_until)
+        record_decision(work, submission, made, decision_id, bounds, {row.id: row for row in fit})
+        decisions = (decision_id,)
+        _wake(work, submission, min(row.send_at for row in fit), made.undo_until)
+    refresh_state(work.conn, [submission.id])
+    return Decided(decisions, made.verb, len(fit), at, made.undo_until, tuple(aside))
+
+
+def recheck_rows(
+    work: Work, rows: Sequence[Row[Any]], at: datetime
+) -> tuple[list[Row[Any]], list[SetAside], dict[UUID, datetime]]:
+    """Look once more at what is about to be approved (P5): consent, status, suitability, licence, expiry, words.
+
+    Returns the rows that may be approved, those set aside (already moved, with their ledger entries), and until
+    when a message must wait beyond its ``send_at``.
+    """
+    by_id = {row.id: row for row in rows}
+    aside: list[SetAside] = []
+    waits: dict[UUID, datetime] = {}
+    for message_id in recheck_words(work, list(by_id)):
+        del by_id[message_id]
+        aside.append(SetAside(message_id, State.HELD.value, "lexicon_changed", {}))
+    stopping: list[tuple[Row[Any], RuleVerdict]] = []
+    for chunk in _chunks(list(by_id)):
+        facts = facts_for(work.conn, chunk, at)
+        for message_id in chunk:
+            said = verdict(facts[message_id], at)
+            if said.kind == "wait" and said.until is not None:
+                waits[message_id] = said.until
+            elif said.kind in _STOPS:
+                aside.append(SetAside(message_id, _STOPS[said.kind].value, said.code, dict(said.params)))
+                stopping.append((by_id.pop(message_id), said))
+    stop(work, [(row, said) for row, said in stopping if said.kind != "hold"])
+    for row, said in stopping:
+        if said.kind == "hold":  # it stays where it is, and says why
+            work.conn.execute(
+                update(message)
+                .where(message.c.id == row.id, message.c.state == State.HELD.value)
+                .values(reason=said.code, reason_params=said.params)
+            )
+    return list(by_id.values()), aside, waits
+
+
+def check_may_decide(work: Work, submission: Submission, policy: Policy, verb: str) -> None:
+    """Raise Forbidden, with the words, unless the actor may decide on ``submission`` under its pinned policy."""
+    why = refusal(work.actor, submission.branch_id, policy, verb, work.settings.locale)
+    if why is not None:
+        raise Forbidden(why.reason, mend=why.mend, rule=why.rule)
+
+
+def check_approvable(work: Work, rows: Sequence[Row[Any]]) -> None:
+    """Raise RuleBroken for blocked messages, and for words of the actor's own (P2).
+
+    This gives the words; the UPDATE that approves checks both again.
+    """
+    locale = work.settings.locale
+    blocked = [row for row in rows if row.blocked]
+    if blocked:
+        stops = [item for item in blocked[0].findings if item.get("severity") == "block"]
+        first = stops[0] if stops else {}
+        words = refuse("blocked", locale)
+        raise RuleBroken(
+            words.reason,
+            rule=first.get("rule", words.rule),
+            article=first.get("article", words.article),
+            mend=words.mend,
+            messages=[str(row.id) for row in blocked],
+        )
+    if work.actor.staff_id is None:
+        raise Forbidden("Only a person approves.", mend="Sign in as somebody who may decide.")
+    own = own_words(work.conn, work.actor.staff_id, (row.id for row in rows))
+    if own:
+        words = refuse("four_eyes", locale)
+        raise RuleBroken(
+            words.reason,
+            rule=words.rule,
+            article=words.article,
+            mend=words.mend,
+            messages=sorted(str(message_id) for message_id in own),
+        )
+
+
+def _chunks(ids: list[UUID]) -> Iterator[list[UUID]]:
+    for start in range(0, len(ids), _CHUNK):
+        yield ids[start : start + _CHUNK]
+
+
+def _wait(work: Work, waits: Mapping[UUID, datetime], undo_until: datetime) -> None:
+    by_instant: dict[datetime, list[UUID]] = defaultdict(list)
+    for message_id, until in waits.items():
+        by_instant[until].append(message_id)
+    for until, message_ids in by_instant.items():
+        work.conn.execute(
+            update(message)
+            .where(among(message.c.id, message_ids), message.c.state == State.APPROVED.value)
+            .values(due_at=func.greatest(message.c.send_at, until, undo_until))
+        )
+
+
+def _wake(work: Work, submission: Submission, send_at: datetime, undo_until: datetime) -> None:
+    """What may go at once is not left to the next sweep."""
+    if max(send_at, undo_until) <= clock.now():
+        name = "dispatch_urgent" if submission.urgent else "dispatch"
+        defer(work.conn, name, lock=name)

@@ -1,0 +1,129 @@
+"""Approving a batch: template and audience are seen, a seeded random sample is read, then one decision is made
+on the manifest of all its digests (DESIGN §6, mode ``batch``)."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select
+
+from outreach.core import clock
+from outreach.core.access import Permission, require, visible
+from outreach.core.errors import BadInput, Conflict, RuleBroken
+from outreach.ledger.work import Work
+from outreach.messages.states import State
+from outreach.messages.tables import message
+from outreach.review import manifest
+from outreach.review.approving import Decided, approve_locked, check_approvable, check_may_decide
+from outreach.review.binding import bound, lock_messages
+from outreach.review.manifest import Bound
+from outreach.review.policies import policy_for
+from outreach.review.submissions import Submission, submission_for
+
+TYPED_ABOVE = 200  # a decision on more messages than this needs their number typed in
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What one decision would approve, and what must be read before: unflagged, unedited messages that wait.
+
+    Flagged, edited and blocked messages are not among them; each of those needs a decision of its own.
+    """
+
+    submission_id: UUID
+    manifest_digest: bytes
+    count: int
+    message_ids: tuple[UUID, ...]  # the sample, in the order to read it in
+    needs_count: bool  # whether the count must be typed in
+
+
+def sample_of(work: Work, submission_id: UUID) -> Sampled:
+    """The sample of what waits now. Drawn again it is the same, as long as nothing in it changes.
+
+    Raises NotFound beyond the actor's scope.
+    """
+    submission = submission_for(work, submission_id)
+    policy = policy_for(work.conn, submission.policy_version_id)
+    rows = work.conn.execute(
+        select(message.c.id, message.c.revision, message.c.digest)
+        .where(
+            approvable_at_once(submission),
+            visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
+        )
+        .order_by(message.c.id)
+    )
+    bounds = [Bound(row.id, row.revision, bytes(row.digest)) for row in rows]
+    return _sampled(submission, bounds, policy.sample_size(len(bounds)))
+
+
+def approve_batch(
+    work: Work,
+    submission_id: UUID,
+    manifest_digest: bytes,
+    sample_seen: Collection[UUID],
+    typed_count: int | None = None,
+) -> Decided:
+    """Approve at once all that ``sample_of`` spoke of, by one decision that binds the manifest of all digests.
+
+    ``sample_seen``: the messages that were read; ``typed_count``: the number typed in, above TYPED_ABOVE.
+    Raises NotFound beyond the scope, Forbidden when the policy gives the decision to others, RuleBroken for
+    one's own words, for mode ``each`` or when part of the sample was not read, BadInput without the number,
+    Conflict when the batch is no longer what was seen.
+    """
+    require(work.actor, Permission.DECIDE)
+    submission = submission_for(work, submission_id, Permission.DECIDE, lock=True)
+    policy = policy_for(work.conn, submission.policy_version_id)
+    check_may_decide(work, submission, policy, "approve")
+    if submission.mode == "each":
+        raise RuleBroken(
+            "By its policy every message of this submission is read and decided one by one.",
+            rule="policy_each",
+            article="63",
+            mend="Open them one after the other.",
+        )
+    rows = lock_messages(work.conn, approvable_at_once(submission))
+    present = _sampled(submission, [bound(row) for row in rows], policy.sample_size(len(rows)))
+    if present.manifest_digest != manifest_digest or not rows:
+        raise Conflict(
+            f"This batch is not what you saw: {present.count} messages wait in it now.",
+            mend="Read it again; what you have read of the sample still counts.",
+            manifest_digest=present.manifest_digest.hex(),
+            count=present.count,
+        )
+    unread = [item for item in present.message_ids if item not in sample_seen]
+    if unread:
+        raise RuleBroken(
+            f"{len(unread)} of the {len(present.message_ids)} messages of the sample were not read.",
+            rule="policy_sample",
+            article="63",
+            mend="Open each message of the sample first.",
+            messages=[str(item) for item in unread],
+        )
+    if present.needs_count and typed_count != present.count:
+        raise BadInput(
+            f"This approves {present.count} messages at once.", mend=f"Type {present.count} to confirm it."
+        )
+    check_approvable(work, rows)
+    sampled = len(present.message_ids)
+    return approve_locked(work, submission, rows, policy, clock.now(), sampled=sampled)
+
+
+def approvable_at_once(submission: Submission) -> ColumnElement[bool]:
+    """The messages of ``submission`` that one decision may approve together."""
+    return (
+        (message.c.submission_id == submission.id)
+        & (message.c.state == State.HELD.value)
+        & message.c.flagged.is_(False)
+        & message.c.blocked.is_(False)
+        & (message.c.revision == 1)
+    )
+
+
+def _sampled(submission: Submission, bounds: list[Bound], size: int) -> Sampled:
+    return Sampled(
+        submission_id=submission.id,
+        manifest_digest=manifest.manifest_digest(bounds),
+        count=len(bounds),
+        message_ids=tuple(manifest.sample(submission.sample_seed, bounds, size)),
+        needs_count=len(bounds) > TYPED_ABOVE,
+    )
