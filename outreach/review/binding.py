@@ -152,8 +152,8 @@ def record_decision(
 
 def submission_fields(conn: Connection, submission: Submission) -> dict[str, Any]:
     """What every ledger entry about a submission says of it."""
-    policy = _version(conn, submission.policy_version_id)
-    template = _version(conn, submission.template_version_id)
+    policy = version_of(conn, submission.policy_version_id)
+    template = version_of(conn, submission.template_version_id)
     return {
         "submission_id": submission.id,
         "occurrence_id": submission.occurrence_id,
@@ -169,7 +169,8 @@ def submission_fields(conn: Connection, submission: Submission) -> dict[str, Any
     }
 
 
-def _version(conn: Connection, version_id: UUID | None) -> tuple[str | None, str | None]:
+def version_of(conn: Connection, version_id: UUID | None) -> tuple[str | None, str | None]:
+    """Name and version of a version of content, as the ledger's entries name it."""
     if version_id is None:
         return None, None
     row = conn.execute(
