@@ -4,7 +4,8 @@
 """
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
@@ -86,6 +87,16 @@ def subscribe(kind: type[Event], handler: Callable[[Any, Event], None]) -> None:
     """Call ``handler(work, event)`` for each event of ``kind``. Subscribing twice is the same as once."""
     if handler not in _subscribers[kind]:
         _subscribers[kind].append(handler)
+
+
+@contextmanager
+def listening(kind: type[Event], handler: Callable[[Any, Event], None]) -> Iterator[None]:
+    """``subscribe`` for the length of a block."""
+    subscribe(kind, handler)
+    try:
+        yield
+    finally:
+        _subscribers[kind].remove(handler)
 
 
 def publish(work: Any, event: object) -> None:
