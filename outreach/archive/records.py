@@ -1,0 +1,205 @@
+"""The records of a bag: every entry in files that common tools can check, with a line in two indexes.
+
+``data/records/<thousand>/<leaf>`` is the stem of an entry's files: ``.envelope.json`` (the leaf's exact bytes),
+``.proof`` (the inclusion path, a hash a line), and where bytes belong to it ``.payload.json``, ``.reply.txt`` or
+``.note.txt`` with the ``.salt`` of the commitment, and ``.eml`` for mail as it went over the wire.
+"""
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from outreach.archive.bag import BagWriter, HashedFile
+from outreach.archive.names import Names
+from outreach.archive.opening import Body, Evidence, evidence
+from outreach.archive.selection import records
+from outreach.core.errors import BadInput
+from outreach.delivery.channels.smtp import eml
+from outreach.ledger.work import Work
+from outreach.messages.payload import from_bytes
+
+_HEADINGS = (
+    "叶序号 leaf",
+    "时间 at",
+    "类别 kind",
+    "经办 actor",
+    "客户号 client_no",
+    "客户 client",
+    "营业部 branch",
+    "渠道 channel",
+    "消息 message_id",
+    "收件地址 to",
+    "结果 outcome",
+    "文件 file",
+)
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+WHY = {
+    "disposed": "原文已依规处置,台账载明时间与依据。The bytes were disposed of; the record says when and why.",
+    "altered": "现存原文与当时登记不符,不予出具。The stored bytes are not those that were recorded.",
+    "beyond_scope": "导出人权限范围以外的营业部记录。Entries of branches beyond the scope of whoever exported.",
+    "eml_not_rebuilt": "无法以现行发件地址重建邮件的线上字节;原文已收录。With today's sender address the mail's"
+    " wire bytes can't be built again; its payload is here.",
+}
+
+
+@dataclass
+class Written:
+    """What the pass over the records has written."""
+
+    records: int = 0
+    withheld: int = 0
+
+
+def stem(leaf_index: int) -> str:
+    """The path, without its ending, of an entry's files: a folder for each thousand leaves."""
+    return f"data/records/{leaf_index // 1000:09d}/{leaf_index:012d}"
+
+
+def ending_of(kind: str, body: Body) -> str:
+    """The ending of the file with ``body``: what a digest binds is always a payload."""
+    if body.bound_by == "digest" or kind.startswith("message.") or kind == "settled":
+        return ".payload.json"
+    return ".reply.txt" if kind == "reply" else ".note.txt"
+
+
+def safe_cell(value: str) -> str:
+    """``value`` so that no spreadsheet takes it for a formula."""
+    return f"'{value}" if value.startswith(_FORMULA) else value
+
+
+class _Lists:
+    """The three lists that grow with the records: leaves, index, and what is withheld."""
+
+    def __init__(self, leaves: HashedFile, index: HashedFile, withheld: HashedFile) -> None:
+        self.leaves, self.index, self.withheld = leaves, index, withheld
+        self.count = 0
+        index.write(b"\xef\xbb\xbf")
+        self.add_row(_HEADINGS)
+        withheld.write(b'{"withheld":[')
+
+    def add_row(self, cells: tuple[str, ...]) -> None:
+        line = io.StringIO()
+        csv.writer(line, lineterminator="\r\n").writerow([safe_cell(cell) for cell in cells])
+        self.index.write(line.getvalue().encode())
+
+    def add_leaf(self, fields: dict[str, Any]) -> None:
+        self.leaves.write(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+
+    def withhold(self, reason: str, **fields: Any) -> None:
+        line = json.dumps({"reason": reason, "words": WHY[reason], **fields}, ensure_ascii=False).encode()
+        self.withheld.write((b",\n" if self.count else b"\n") + line)
+        self.count += 1
+
+    def withhold_of(self, item: Evidence, reason: str) -> None:
+        row = item.row
+        self.withhold(reason, leaf_index=row.leaf_index, entry_id=str(row.id), kind=row.kind)
+
+    def end(self) -> None:
+        self.withheld.write(b"\n]}\n")
+
+
+def write_records(
+    work: Work, bag: BagWriter, names: Names, size: int, beyond: int, progress: Callable[[int], None]
+) -> Written:
+    """Write every chosen entry; ``progress`` is told how many are done."""
+    written = Written()
+    with ExitStack() as stack:
+        lists = _Lists(
+            stack.enter_context(bag.stream("data/ledger/leaves.jsonl")),
+            stack.enter_context(bag.stream("data/index.csv")),
+            stack.enter_context(bag.stream("data/withheld.json")),
+        )
+        if beyond:
+            lists.withhold("beyond_scope", count=beyond)
+        for rows in records(work):
+            names.meet(work, (row.client_id for row in rows))
+            for item in evidence(work, rows, size):
+                _write_one(work, bag, names, lists, item)
+            written.records += len(rows)
+            progress(written.records)
+        lists.end()
+        written.withheld = lists.count
+    return written
+
+
+def _write_one(work: Work, bag: BagWriter, names: Names, lists: _Lists, item: Evidence) -> None:
+    row, body = item.row, item.body
+    base = stem(row.leaf_index)
+    files: dict[str, str] = {"envelope": f"{base}.envelope.json", "proof": f"{base}.proof"}
+    bag.write(files["envelope"], bytes(row.envelope))
+    bag.write(files["proof"], "".join(f"{step.hex()}\n" for step in item.proof).encode())
+    if body is not None:
+        files["body"] = base + ending_of(row.kind, body)
+        bag.write(files["body"], body.data)
+        if body.bound_by == "commitment":
+            files["salt"] = f"{base}.salt"
+            bag.write(files["salt"], body.salt)
+        mail = as_sent(work, item)
+        if mail is not None:
+            files["eml"] = f"{base}.eml"
+            bag.write(files["eml"], mail)
+        elif item.envelope.get("provider") == "smtp" and "wire_digest" in item.envelope:
+            lists.withhold_of(item, "eml_not_rebuilt")
+    elif item.why_no_body:
+        lists.withhold_of(item, item.why_no_body)
+    lists.add_leaf(
+        {
+            "leaf_index": row.leaf_index,
+            "entry_id": str(row.id),
+            "kind": row.kind,
+            "leaf_hash": bytes(row.leaf_hash).hex(),
+            "bound_by": body.bound_by if body else None,
+            **files,
+        }
+    )
+    lists.add_row(_index_row(work, names, item, files.get("body", files["envelope"])))
+
+
+def as_sent(work: Work, item: Evidence) -> bytes | None:
+    """The mail as it went over the wire, built again from payload and attempt; None unless its SHA-256 is the one
+    that was recorded when it was sent."""
+    said, smtp = item.envelope, work.settings.smtp
+    needed = {"wire_digest", "started_at", "attempt_id", "message_id"}
+    if item.body is None or smtp is None or said.get("provider") != "smtp" or not needed <= said.keys():
+        return None
+    try:
+        mail = eml(
+            from_bytes(item.body.data),
+            UUID(said["message_id"]),
+            UUID(said["attempt_id"]),
+            datetime.fromisoformat(said["started_at"]),
+            smtp.sender,
+        )
+    except (ValueError, TypeError, BadInput):
+        return None  # not a payload that today's program can write as a mail
+    return mail if hashlib.sha256(mail).hexdigest() == said["wire_digest"] else None
+
+
+def _index_row(work: Work, names: Names, item: Evidence, path: str) -> tuple[str, ...]:
+    row, said = item.row, item.envelope
+    client_no, client_name = names.client(row.client_id)
+    address = ""
+    if item.body is not None and ending_of(row.kind, item.body) == ".payload.json":
+        address = str(json.loads(item.body.data).get("to", ""))
+    return (
+        str(row.leaf_index),
+        row.at.astimezone(work.settings.zone).isoformat(timespec="seconds"),
+        row.kind,
+        names.person(said.get("actor"))[0],
+        client_no,
+        client_name,
+        names.place(row.branch_id)[0],
+        said.get("channel", ""),
+        str(row.message_id or ""),
+        address,
+        said.get("outcome") or said.get("verb") or said.get("rule") or said.get("action") or "",
+        path.removeprefix("data/"),
+    )
