@@ -37,8 +37,8 @@ from outreach.review.relex import on_content_published
 from outreach.review.standing import on_submission_held as release_standing
 from outreach.review.submissions import on_submission_held as reopen
 from outreach.scheduling.clockwork import Duty
-from outreach.scheduling.feeds import on_feed_item_accepted
-from outreach.scheduling.tick import tick, top_up
+from outreach.scheduling.feeds import on_feed_item_accepted, on_feed_item_superseded
+from outreach.scheduling.tick import expire_due, tick, top_up
 
 
 def wire() -> None:
@@ -51,6 +51,7 @@ def wire() -> None:
     events.subscribe(events.ReplyReceived, on_reply_received)
     events.subscribe(events.MessageUnreachable, care.on_message_unreachable)
     events.subscribe(events.ContactChanged, on_contact_changed)
+    events.subscribe(events.FeedItemSuperseded, on_feed_item_superseded)
     events.subscribe(events.FeedItemSuperseded, supersede_feed_item)
     events.subscribe(events.FeedItemAccepted, on_feed_item_accepted)
     events.subscribe(events.ClientsImported, top_up)
@@ -134,6 +135,7 @@ class Outreach:
             Duty("wake", 1.0, self._in_work(wake)),
             Duty("leases", 5.0, self._in_work(release_leases)),
             Duty("expiry", 20.0, self._in_work(expire_waiting)),
+            Duty("missed", 60.0, self._in_work(expire_due)),
             Duty("receipts", 5.0, self._in_work(settle_waiting_receipts)),
             Duty("due compositions", 10.0, self._in_work(_redefer_due)),
             Duty("reconcile", 30.0, self._in_work(lambda work: defer(work.conn, "sweep", lock="sweep"))),

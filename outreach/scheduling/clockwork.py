@@ -33,7 +33,10 @@ def run(duties: Sequence[Duty], stop: threading.Event) -> None:
     )
     for duty in duties:
         scheduler.add_job(
-            _guarded(duty), IntervalTrigger(seconds=duty.seconds, timezone="UTC"), id=duty.name, name=duty.name
+            _guarded(duty),
+            IntervalTrigger(seconds=duty.seconds, timezone="UTC"),
+            id=duty.name,
+            name=duty.name,
         )
     scheduler.start()
     try:
