@@ -209,7 +209,8 @@ def test_one_wrong_digit_is_found(first_17: str) -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [("华夏贸易有限公司", True), ("某某合伙企业（有限合伙）", True), ("Example Trading Ltd.", True),
-     ("某某1号私募证券投资基金", True), ("张三", False), ("公司", False), ("欧阳集", False), ("John Company Smith", False)],
+     ("某某1号私募证券投资基金", True), ("张三", False), ("公司", False), ("欧阳集", False),
+     ("John Company Smith", False)],
 )  # fmt: skip
 def test_companies(name: str, expected: bool) -> None:
     assert is_company_name(name) is expected
