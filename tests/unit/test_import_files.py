@@ -305,7 +305,8 @@ def test_holdings(tmp_path: Path) -> None:
     ]  # fmt: skip
     last = rows[-1]
     assert isinstance(last, HoldingRow)
-    assert (last.quantity, last.as_of) == (0, date(2026, 11, 20))
+    assert last.quantity == 0
+    assert last.as_of == date(2026, 11, 20)
 
 
 def test_holdings_need_their_four_columns(tmp_path: Path) -> None:
