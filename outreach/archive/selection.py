@@ -172,6 +172,12 @@ def records_of_messages(work: Work, message_ids: Sequence[UUID]) -> Sequence[Any
     return work.conn.execute(statement, {"ids": list(message_ids)}).all()
 
 
+def records_at(work: Work, indexes: Sequence[int]) -> Sequence[AnyRow]:
+    """The chosen entries at these leaves."""
+    statement = text(f"{_RECORDS} WHERE s.leaf_index = ANY(:indexes) ORDER BY s.leaf_index")
+    return work.conn.execute(statement, {"indexes": list(indexes)}).all()
+
+
 def other_records(work: Work, first: int, last: int) -> Sequence[AnyRow]:
     """The chosen entries of no message, numbers ``first`` to ``last``."""
     statement = text(

@@ -45,21 +45,28 @@ class Line:
 
 
 def message_card(
-    number: int, message_id: UUID, items: Sequence[Evidence], facts: Facts, names: Names, zone: ZoneInfo
+    number: int,
+    message_id: UUID,
+    items: Sequence[Evidence],
+    replies: Sequence[Evidence],
+    facts: Facts,
+    names: Names,
+    zone: ZoneInfo,
 ) -> str:
-    """One message with its text, its life and its evidence."""
+    """One message with its text, its life, the replies to it, and its evidence."""
     row = facts.message.get(message_id)
     at, payload = _payload(items)
     lines = _life(message_id, items, facts, names)
+    everything = [*items, *replies]
     return el(
         "article",
-        _head(number, row, names),
+        _head(number, row),
         _facts(row, payload, at, names),
         _paper(payload, at, items),
         _timeline(lines, zone),
-        _replies(message_id, items, facts, zone),
-        _evidence(items),
-        data([_record(item) for item in items]),
+        _replies(replies, len(items), zone),
+        _evidence(everything),
+        data([_record(item) for item in everything]),
         cls="card",
         id=f"card-{number}",
         data_card=number,
@@ -88,7 +95,7 @@ def other_card(number: int, item: Evidence, names: Names, zone: ZoneInfo) -> str
             cls="brief",
         ),
         text,
-        el("p", both(WHY[item.why_no_body], WHY[item.why_no_body]), cls="missing") if item.why_no_body else "",
+        el("p", words(WHY[item.why_no_body]), cls="missing") if item.why_no_body else "",
         _evidence([item]),
         data([_record(item)]),
         cls="card other",
@@ -143,7 +150,7 @@ def _when(instant: str, zone: ZoneInfo, source: str | None = None) -> str:
     return el("time", words(f"{local:%Y-%m-%d %H:%M:%S}"), datetime=instant, data_of=source)
 
 
-def _head(number: int, row: AnyRow | None, names: Names) -> str:
+def _head(number: int, row: AnyRow | None) -> str:
     title = (row.title if row else "") or ""
     return el(
         "header",
@@ -275,18 +282,16 @@ def _timeline(lines: Sequence[Line], zone: ZoneInfo) -> str:
     return el("table", el("thead", head), el("tbody", *rows))
 
 
-def _replies(message_id: UUID, items: Sequence[Evidence], facts: Facts, zone: ZoneInfo) -> str:
-    del items
+def _replies(replies: Sequence[Evidence], first: int, zone: ZoneInfo) -> str:
     shown = [
         el(
             "li",
-            el("span", words(f"{row.received_at.astimezone(zone):%Y-%m-%d %H:%M:%S}")),
-            words(" "),
-            both(*say(REPLIES, row.kind)),
-            words(" · "),
-            both(f"原文见记录 {row.leaf_index}", f"text in record {row.leaf_index}"),
+            _when(item.envelope["at"], zone, f"{at}.envelope.at"),
+            el("span", both(*say(REPLIES, item.envelope.get("intent", "reply"))), cls="tag"),
+            el("div", words(_decoded(item)), cls="text", data_of=f"{at}.text") if _is_text(item) else "",
+            el("p", words(WHY[item.why_no_body]), cls="missing") if item.why_no_body else "",
         )
-        for row in facts.replies.get(message_id, [])
+        for at, item in enumerate(replies, start=first)
     ]
     if not shown:
         return ""

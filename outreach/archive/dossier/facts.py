@@ -20,7 +20,7 @@ class Facts:
     decisions: dict[UUID, list[AnyRow]] = field(default_factory=lambda: defaultdict(list))
     attempts: dict[UUID, list[AnyRow]] = field(default_factory=lambda: defaultdict(list))
     receipts: dict[UUID, list[AnyRow]] = field(default_factory=lambda: defaultdict(list))
-    replies: dict[UUID, list[AnyRow]] = field(default_factory=lambda: defaultdict(list))
+    replies: dict[UUID, list[int]] = field(default_factory=lambda: defaultdict(list))  # leaves
 
 
 _MESSAGES = """
@@ -55,7 +55,7 @@ _RECEIPTS = """
 """
 # A reply names no message: it answers the last one that was sent to its client on its channel before it came.
 _REPLIES = """
-    SELECT answered.message_id, r.id, r.kind, r.received_at, r.owner_id, r.answered_at, l.leaf_index
+    SELECT answered.message_id, l.leaf_index
       FROM reply r JOIN ledger_entry e ON e.client_id = r.client_id AND e.kind = 'reply' AND e.sealed_id = r.body_id
       JOIN ledger_leaf l ON l.entry_id = e.id
       JOIN export_selection s ON s.leaf_index = l.leaf_index
@@ -85,5 +85,5 @@ def facts_of(work: Work, message_ids: Sequence[UUID]) -> Facts:
             where[row.message_id].append(row)
     clients = sorted({row.client_id for row in found.message.values()})
     for row in work.conn.execute(text(_REPLIES), {**ids, "clients": clients}):
-        found.replies[row.message_id].append(row)
+        found.replies[row.message_id].append(row.leaf_index)
     return found
