@@ -12,9 +12,7 @@ from outreach.core.errors import BadInput
 from outreach.occasions.birthdays import LeapDayRule, birth_monthdays_on
 from outreach.occasions.lunar import lunar_days_of
 
-_DATED_FIELDS = frozenset(
-    {"id_expiry", "assessed_on", "opened_on", "margin_expiry", "birth_date"}
-)
+_DATED_FIELDS = frozenset({"id_expiry", "assessed_on", "opened_on", "margin_expiry", "birth_date"})
 
 
 @dataclass(frozen=True)

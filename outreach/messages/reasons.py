@@ -195,9 +195,7 @@ REASONS: dict[str, Reason] = {
         "Look at the message made from the correction.",
         "art. 79(7)",
     ),
-    "skipped": Reason(
-        "服务人员已跳过。", "The client's advisor skipped it.", _NOTHING_ZH, _NOTHING_EN
-    ),
+    "skipped": Reason("服务人员已跳过。", "The client's advisor skipped it.", _NOTHING_ZH, _NOTHING_EN),
     "withdrawn": Reason("提交人已撤回。", "Its author withdrew it.", _NOTHING_ZH, _NOTHING_EN),
     "edited": Reason(
         "服务人员修改了内容，需单独审批。",

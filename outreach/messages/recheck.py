@@ -53,7 +53,9 @@ _ALREADY = text(
 )
 
 
-def facts_for(conn: Connection, message_ids: Iterable[UUID], now: datetime | None = None) -> dict[UUID, Facts]:
+def facts_for(
+    conn: Connection, message_ids: Iterable[UUID], now: datetime | None = None
+) -> dict[UUID, Facts]:
     """What the rules need to know of each message, as it is now; an unknown id is missing from the answer."""
     at = now or clock.now()
     rows = conn.execute(_FACTS, {"ids": list(message_ids)}).all()

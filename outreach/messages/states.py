@@ -77,9 +77,7 @@ def move(
     statement = (
         update(message)
         .where(message.c.state == source.value, where)
-        .values(
-            state=target.value, state_at=clock.now(), reason=reason, reason_params=params, **columns
-        )
+        .values(state=target.value, state_at=clock.now(), reason=reason, reason_params=params, **columns)
         .returning(message.c.id)
     )
     return list(conn.execute(statement).scalars())

@@ -26,10 +26,27 @@ def people(open_work: Opener) -> Firm:
     with open_work() as work:
         make_client(work, staff.b01, name="solar", birth_date=date(1970, 9, 25))
         make_client(work, staff.b01, name="leap day", birth_date=date(1972, 2, 29), tier="vip")
-        make_client(work, staff.b02, name="lunar", birth_date=date(1970, 9, 15), lunar_month=8, lunar_day=15,
-                    lunar_leap=False, language="en", tags=["golf"])
-        make_client(work, staff.b02, name="last of a short month", lunar_month=9, lunar_day=30, lunar_leap=False,
-                    risk_class=5, holdings=("600000.SH",))
+        make_client(
+            work,
+            staff.b02,
+            name="lunar",
+            birth_date=date(1970, 9, 15),
+            lunar_month=8,
+            lunar_day=15,
+            lunar_leap=False,
+            language="en",
+            tags=["golf"],
+        )
+        make_client(
+            work,
+            staff.b02,
+            name="last of a short month",
+            lunar_month=9,
+            lunar_day=30,
+            lunar_leap=False,
+            risk_class=5,
+            holdings=("600000.SH",),
+        )
         make_client(work, staff.b01, name="company", kind="company", margin_expiry=date(2026, 12, 1))
     return staff  # fmt: skip
 

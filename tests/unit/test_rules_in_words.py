@@ -20,7 +20,9 @@ def test_every_code_speaks_both_languages(code: str) -> None:
 def test_values_are_shown_in_the_readers_language() -> None:
     params = {"channel": "sms", "category": "*"}
     assert words("opted_out", params, "zh-CN").reason == "客户已退订（渠道：短信，类别：全部）。"
-    assert words("opted_out", params, "en").reason == "The client has opted out (channel: SMS, category: all)."
+    assert (
+        words("opted_out", params, "en").reason == "The client has opted out (channel: SMS, category: all)."
+    )
 
 
 def test_lists_are_joined() -> None:

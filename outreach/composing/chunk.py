@@ -1,0 +1,293 @@
+"""One chunk of clients: each becomes a message or a reason why not. A bad client never stops a batch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from jinja2 import TemplateError
+from sqlalchemy import Connection, Row, text
+
+from outreach.composing.context import context_for
+from outreach.composing.plan import Plan, Words, language_for
+from outreach.core.errors import BadInput, OutreachError
+from outreach.core.ids import new_id
+from outreach.ledger.seal import KeyRing
+from outreach.messages.copying import NewMessage
+from outreach.messages.findings import Finding
+from outreach.messages.leftout import LeftOut
+from outreach.messages.payload import Payload
+from outreach.messages.recheck import count_days, read_consents, signer_of
+from outreach.messages.rules import (
+    CHANNEL_RULES,
+    CLIENT_RULES,
+    CONTENT_RULES,
+    Broken,
+    Cap,
+    Facts,
+    first_broken,
+)
+from outreach.occasions.windows import Window, at_local, next_open, parse_window, parse_zone
+
+NOT_YET = UUID(int=0)  # the submission is known once it is known that there is something to put into it
+
+
+@dataclass
+class Composer:
+    """Composes clients of one plan; keeps what is the same for many of them."""
+
+    plan: Plan
+    keys: KeyRing
+    now: datetime
+    home_zone: ZoneInfo
+    senders: Mapping[str, str]  # language -> the name a mail goes out under
+    window: Window
+    _sending: dict[str, tuple[datetime, date]]
+
+    @classmethod
+    def of(
+        cls, plan: Plan, keys: KeyRing, now: datetime, home_zone: ZoneInfo, senders: Mapping[str, str]
+    ) -> "Composer":
+        """A Composer as of the instant ``now``."""
+        return cls(plan, keys, now, home_zone, senders, parse_window(plan.send_window), {})
+
+    def compose(
+        self, rows: Sequence[Row[Any]], already: Mapping[UUID, Sequence[datetime]]
+    ) -> tuple[list[NewMessage], list[LeftOut]]:
+        """Messages and left-out clients of ``rows``; ``already`` has the instants of other messages to them."""
+        messages: list[NewMessage] = []
+        left: list[LeftOut] = []
+        for row in rows:
+            try:
+                made = self._one(row, already.get(row.id, ()))
+            except (
+                OutreachError,
+                TemplateError,
+                ArithmeticError,
+                LookupError,
+                TypeError,
+                ValueError,
+            ) as error:
+                # What a template does with one client's data must not stop the others. The error's text may
+                # quote the data, so only its kind is kept.
+                made = LeftOut(row.id, row.branch_id, "render_failed", {"error": type(error).__name__})
+            if isinstance(made, NewMessage):
+                messages.append(made)
+            else:
+                left.append(made)
+        return messages, left
+
+    def _one(self, row: Row[Any], already: Sequence[datetime]) -> NewMessage | LeftOut:
+        plan = self.plan
+        zone_name, send_at, on = self._when(row.time_zone)
+        if send_at >= plan.expires_at:
+            return LeftOut(row.id, row.branch_id, "expired", {"send_at": send_at.isoformat()})
+        today, month = (0, 0)
+        if plan.cap != Cap() and already:
+            zone = ZoneInfo(zone_name)
+            today, month = count_days([at.astimezone(zone).date() for at in already], on)
+        facts = Facts(
+            on=on,
+            kind=row.kind,
+            status=row.status,
+            deceased=row.deceased,
+            test=row.test,
+            birth_date=row.birth_date,
+            do_not_contact=row.do_not_contact,
+            risk_class=row.risk_class,
+            risk_minimum=row.risk_minimum,
+            assessed_on=row.assessed_on,
+            consents=read_consents(row.consents),
+            category=plan.category,
+            occasion=plan.occasion,
+            risk_level=plan.risk_level,
+            advice=plan.advice,
+            urgent=plan.urgent,
+            signer=signer_of(row) if plan.signed and row.signer_id else None,
+            sent_today=today,
+            sent_this_month=month,
+            cap=plan.cap,
+        )
+        broken = first_broken(facts, CLIENT_RULES)
+        if broken is not None:
+            return _left(row, broken)
+        chosen = self._channel(row, facts)
+        if isinstance(chosen, Broken):
+            return _left(row, chosen)
+        broken = first_broken(facts, CONTENT_RULES)
+        if broken is not None:
+            return _left(row, broken)
+        channel, point_id, address, language = chosen
+        context = context_for(plan, row, language, on)
+        words = plan.render(channel, language, context)
+        findings = plan.check(channel, language, words)
+        stopping = next((finding for finding in findings if finding.severity == "block"), None)
+        if stopping is not None:
+            return _left(row, _as_broken(stopping, findings), channel)
+        return NewMessage(
+            id=new_id(),
+            scheduled_month=plan.scheduled_month,
+            occurrence_id=plan.occurrence_id,
+            submission_id=NOT_YET,
+            branch_id=row.branch_id,
+            client_id=row.id,
+            advisor_id=row.signer_id if plan.signed else None,
+            author_id=plan.author_id,
+            channel=channel,
+            contact_point_id=point_id,
+            address_hash=self.keys.keyed_hash(address),
+            category=plan.category,
+            language=language,
+            template_version_id=plan.template_version_id,
+            lexicon_digest=plan.lexicon_digest,
+            risk_level=plan.risk_level,
+            product_codes=list(plan.product_codes),
+            advice=plan.advice,
+            findings=tuple(findings),
+            urgent=plan.urgent,
+            send_at=send_at,
+            send_window=plan.send_window,
+            time_zone=zone_name,
+            expires_at=plan.expires_at,
+            payload=self.payload(channel, address, language, words, row.name),
+        )
+
+    def payload(self, channel: str, address: str, language: str, words: Words, name: str) -> Payload:
+        """Exactly what the client gets."""
+        if channel == "email":
+            return Payload(
+                channel=channel,
+                to=address,
+                text=words.text,
+                sender=self.senders.get(language, self.senders["*"]),
+                subject=" ".join(words.subject.split()),
+                html=words.html,
+                recipient_name=name,
+            )
+        return Payload(channel=channel, to=address, text=words.text.strip(), recipient_name=name)
+
+    def _when(self, zone_name: str) -> tuple[str, datetime, date]:
+        """The client's zone (the firm's where it is unknown), when the message may leave, and which date that is."""
+        known = self._sending.get(zone_name)
+        if known is None:
+            try:
+                zone = parse_zone(zone_name)
+            except BadInput:
+                return self._when(str(self.home_zone))
+            plan = self.plan
+            start = at_local(plan.send_date, time(), zone) if plan.send_date else plan.send_at
+            start = max(start, self.now)
+            send_at = start if plan.urgent else next_open(start, self.window, zone)
+            known = self._sending[zone_name] = (send_at, send_at.astimezone(zone).date())
+        return zone_name, *known
+
+    def _channel(self, row: Row[Any], facts: Facts) -> tuple[str, UUID, str, str] | Broken:
+        """The first channel, by the client's and the job's preference, on which the client may and can be reached."""
+        points = {channel: (UUID(point), address) for channel, point, address in row.points or ()}
+        channels = self.plan.channels
+        if row.channel_preference in channels:
+            channels = (row.channel_preference, *(c for c in channels if c != row.channel_preference))
+        reason: Broken | None = None
+        for channel in channels:
+            there = points.get(channel)
+            broken = first_broken(
+                replace(facts, channel=channel, has_address=there is not None), CHANNEL_RULES
+            )
+            if broken is not None:
+                if reason is None or broken.code == "opted_out":
+                    reason = broken
+                continue
+            language = language_for(self.plan, channel, row.language)
+            if language is None:
+                reason = reason or Broken("language_missing", {"channel": channel, "language": row.language})
+                continue
+            if there is not None:
+                return channel, *there, language
+        if reason is None or reason.code == "no_contact_point":
+            return Broken("no_contact_point", {"channels": list(channels)})
+        return reason
+
+
+def _left(row: Row[Any], broken: Broken, channel: str = "") -> LeftOut:
+    return LeftOut(row.id, row.branch_id, broken.code, broken.params, channel)
+
+
+def _as_broken(stopping: Finding, findings: Sequence[Finding]) -> Broken:
+    """A blocking finding as a reason of messages/reasons.py."""
+    rules = sorted({finding.rule for finding in findings if finding.severity == "block"})
+    if stopping.rule in _FINDING_REASONS:
+        return Broken(stopping.rule, {"rules": rules, "what": [stopping.advice]})
+    return Broken("lexicon", {"rules": rules})
+
+
+_FINDING_REASONS = frozenset(
+    {"personal_data", "names_other_client", "unfilled", "empty_text", "too_long", "disclosure_missing"}
+)
+
+_SLOTS = text(
+    """
+    INSERT INTO greeting_slot (send_date, occasion, address_hash, message_id)
+    SELECT day, :occasion, hash, message
+      FROM unnest(CAST(:days AS date[]), CAST(:hashes AS bytea[]), CAST(:messages AS uuid[]))
+           AS wanted(day, hash, message)
+     ORDER BY hash, message
+    ON CONFLICT (send_date, occasion, address_hash) DO NOTHING
+    RETURNING message_id
+    """
+)
+
+
+def take_slots(
+    conn: Connection, occasion: str, send_date: date, messages: Sequence[NewMessage]
+) -> tuple[list[NewMessage], list[LeftOut]]:
+    """Keep one greeting an address for the date and occasion, across chunks, jobs and branches (P3).
+
+    The rows are inserted in the order of their key, so that two batches never wait for each other in a ring.
+    """
+    won = set(
+        conn.execute(
+            _SLOTS,
+            {
+                "occasion": occasion,
+                "days": [send_date] * len(messages),
+                "hashes": [item.address_hash for item in messages],
+                "messages": [item.id for item in messages],
+            },
+        ).scalars()
+    )
+    kept = [item for item in messages if item.id in won]
+    lost = [
+        LeftOut(item.client_id, item.branch_id, "greeting_taken", {}, item.channel)
+        for item in messages
+        if item.id not in won
+    ]
+    return kept, lost
+
+
+# Everything that is on its way to a client or arrived there, waiting messages included: a batch must not add
+# to them beyond the cap.
+_ALREADY = text(
+    """
+    SELECT client_id, send_at FROM message
+     WHERE client_id = ANY(:clients) AND occurrence_id <> :occurrence
+       AND state NOT IN ('rejected', 'suppressed', 'expired', 'cancelled', 'failed', 'undelivered')
+       AND scheduled_month BETWEEN CAST(:month AS date) - interval '1 month'
+                               AND CAST(:month AS date) + interval '1 month'
+    """
+)
+
+
+def other_messages(conn: Connection, plan: Plan, clients: Sequence[UUID]) -> dict[UUID, list[datetime]]:
+    """The instants of these clients' other messages around the plan's month; not asked when there is no cap."""
+    found: dict[UUID, list[datetime]] = {}
+    if plan.cap == Cap():
+        return found
+    rows = conn.execute(
+        _ALREADY,
+        {"clients": list(clients), "occurrence": plan.occurrence_id, "month": plan.scheduled_month},
+    )
+    for row in rows:
+        found.setdefault(row.client_id, []).append(row.send_at)
+    return found

@@ -1,0 +1,172 @@
+"""Composing an occurrence: chunk by chunk, each in one transaction, so that a kill loses at most a chunk's work.
+
+Idempotent: a client who has a message of the occurrence, or a row that says why not, is never composed again;
+so it may be run again after a kill, twice at once, or for clients who came later (top-up).
+"""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from sqlalchemy import text
+
+from outreach.composing.audience import LEAST, read_chunk
+from outreach.composing.batches import put_up, submission_of
+from outreach.composing.chunk import Composer, other_messages, take_slots
+from outreach.composing.load import load_plan
+from outreach.composing.plan import Plan
+from outreach.core import clock
+from outreach.core.errors import NotFound
+from outreach.ledger.append import Entry, record
+from outreach.ledger.work import Opener, Work
+from outreach.messages.copying import write_messages
+from outreach.messages.leftout import write_left_out
+
+CHUNK = 2000
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Composed:
+    """How many messages this run made, and how many clients it left out. ``state`` is the occurrence's."""
+
+    count: int
+    left_out: int
+    state: str = "composed"
+
+
+def compose_occurrence(
+    open_work: Opener, occurrence_id: UUID, progress: Progress | None = None, *, chunk: int = CHUNK
+) -> Composed:
+    """Compose everybody in the occurrence's audience who is not composed yet, and put the result up for review.
+
+    ``progress(messages, left_out)`` is called after each chunk. Memory does not grow with the audience. Raises
+    NotFound for an unknown occurrence; one that has expired or was cancelled composes nothing and says so in
+    ``state``.
+    """
+    with open_work() as work:
+        state = _begin(work, occurrence_id)
+        if state is not None:
+            return Composed(0, 0, state)
+    count = left = 0
+    after: UUID | None = LEAST
+    while after is not None:
+        with open_work() as work:
+            # The plan is read again for each chunk: its parts are cached, and the occurrence may be cancelled.
+            plan = _locked_plan(work, occurrence_id)
+            if plan is None:
+                return Composed(count, left, "cancelled")
+            after, made, without = _chunk(work, plan, after, chunk)
+        count += made
+        left += without
+        if progress is not None:
+            progress(count, left)
+    with open_work() as work:
+        _finish(work, occurrence_id, count, left)
+    return Composed(count, left)
+
+
+_STATE = text("SELECT state, top_up, expires_at, scheduled_month FROM occurrence WHERE id = :id FOR UPDATE")
+_EXPIRE = text("UPDATE occurrence SET state = 'expired', note = :note WHERE id = :id AND state = 'due'")
+
+
+def _begin(work: Work, occurrence_id: UUID) -> str | None:
+    """None when there is something to compose; otherwise the occurrence's state."""
+    row = work.conn.execute(_STATE, {"id": occurrence_id}).one_or_none()
+    if row is None:
+        raise NotFound("There is no such occurrence.", mend="Look at the list of occurrences.")
+    if row.state not in ("due", "composed") or (row.state == "composed" and not row.top_up):
+        return str(row.state)
+    if row.expires_at <= clock.now():
+        work.conn.execute(_EXPIRE, {"id": occurrence_id, "note": "expired before it was composed"})
+        return "expired"
+    work.conn.execute(text("SELECT ensure_month(:month)"), {"month": row.scheduled_month})
+    return None
+
+
+_LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('compose:' || :id, 0))")
+_OPEN = text("SELECT 1 FROM occurrence WHERE id = :id AND state IN ('due', 'composed') AND expires_at > :now")
+
+
+def _locked_plan(work: Work, occurrence_id: UUID) -> Plan | None:
+    """The plan, with other composers of this occurrence kept out until this transaction ends."""
+    work.conn.execute(_LOCK, {"id": str(occurrence_id)})
+    if work.conn.execute(_OPEN, {"id": occurrence_id, "now": clock.now()}).first() is None:
+        return None
+    return load_plan(work, occurrence_id)
+
+
+def _chunk(work: Work, plan: Plan, after: UUID, size: int) -> tuple[UUID | None, int, int]:
+    """Compose the next clients; returns the last one's id (None: there are no more) and what came of them."""
+    conn = work.conn
+    rows = read_chunk(
+        conn,
+        plan.audience,
+        occurrence_id=plan.occurrence_id,
+        month=plan.scheduled_month,
+        after=after,
+        size=size,
+    )
+    if not rows:
+        return None, 0, 0
+    composer = Composer.of(plan, work.keys, clock.now(), work.settings.zone, plan.firm_names)
+    messages, left = composer.compose(rows, other_messages(conn, plan, [row.id for row in rows]))
+    if plan.greeting and plan.send_date and messages:
+        messages, lost = take_slots(conn, plan.greeting, plan.send_date, messages)
+        left += lost
+    submissions = {
+        branch_id: submission_of(conn, plan.batch, branch_id if plan.per_branch else None)
+        for branch_id in sorted({item.branch_id for item in messages})
+    }
+    write_messages(work, [replace(item, submission_id=submissions[item.branch_id]) for item in messages])
+    write_left_out(work, plan.occurrence_id, left)
+    return (rows[-1].id if len(rows) == size else None), len(messages), len(left)
+
+
+_COMPOSED = text(
+    "UPDATE occurrence SET state = 'composed', composed_at = :now, note = :note"
+    " WHERE id = :id AND state IN ('due', 'composed') RETURNING job_name, send_date"
+)
+_BEFORE = text("SELECT state FROM occurrence WHERE id = :id FOR UPDATE")
+_SUBMISSIONS = text("SELECT id FROM submission WHERE occurrence_id = :id ORDER BY id")
+_LEFT_OUT = text(
+    "SELECT client_id, rule FROM left_out WHERE occurrence_id = :id ORDER BY client_id, rule"
+).execution_options(stream_results=True, max_row_buffer=2000)
+
+
+def _finish(work: Work, occurrence_id: UUID, count: int, left: int) -> None:
+    """Mark the occurrence composed, record what was put up and who was left out, and tell that it waits.
+
+    A run that found nothing new to add to a composed occurrence leaves the record alone.
+    """
+    conn = work.conn
+    work.conn.execute(_LOCK, {"id": str(occurrence_id)})
+    before = conn.execute(_BEFORE, {"id": occurrence_id}).scalar_one()
+    if before == "composed" and not count and not left:
+        return
+    occurrence = conn.execute(_COMPOSED, {"id": occurrence_id, "now": clock.now(), "note": ""}).one_or_none()
+    if occurrence is None:
+        return
+    submissions = list(conn.execute(_SUBMISSIONS, {"id": occurrence_id}).scalars())
+    running = hashlib.sha256()
+    total = 0
+    for row in conn.execute(_LEFT_OUT, {"id": occurrence_id}):
+        running.update(f"{row.client_id}, {row.rule}\n".encode())
+        total += 1
+    if total:
+        record(
+            work,
+            Entry(
+                "left_out",
+                {
+                    "occurrence_id": occurrence_id,
+                    "job": occurrence.job_name,
+                    "send_date": occurrence.send_date,
+                    "count": total,
+                    "digest": running.digest(),
+                },
+            ),
+        )
+    if submissions:
+        put_up(work, submissions, load_plan(work, occurrence_id).lexicon_digest)

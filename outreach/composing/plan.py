@@ -1,0 +1,76 @@
+"""What one occurrence composes, with every version pinned: the same for all its clients."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from outreach.composing.audience import Audience
+from outreach.composing.batches import Batch
+from outreach.messages.findings import Finding
+from outreach.messages.rules import Cap
+
+
+class Words(Protocol):
+    """A rendered text: what a template's ``render`` gives."""
+
+    @property
+    def subject(self) -> str: ...
+    @property
+    def text(self) -> str: ...
+    @property
+    def html(self) -> str: ...
+
+
+Render = Callable[[str, str, Mapping[str, Any]], Words]  # channel, language, context
+Check = Callable[[str, str, Words], list[Finding]]  # channel, language, what was rendered
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One occurrence, ready to be composed.
+
+    ``languages`` pairs each channel with the languages the template has for it; ``fallback`` is the language
+    declared for clients whose own is missing. ``greeting`` names the occasion of which an address gets one a
+    day ("" for none). ``signed``: goes out in the advisor's name.
+    """
+
+    occurrence_id: UUID
+    scheduled_month: date
+    send_date: date | None
+    send_at: datetime
+    expires_at: datetime
+    audience: Audience
+    batch: Batch
+    per_branch: bool
+    channels: tuple[str, ...]
+    send_window: str
+    category: str
+    occasion: str
+    greeting: str
+    risk_level: int | None
+    advice: bool
+    urgent: bool
+    signed: bool
+    languages: Mapping[str, Collection[str]]
+    fallback: Mapping[str, str]
+    template_version_id: UUID | None
+    author_id: UUID | None
+    lexicon_digest: bytes
+    render: Render
+    check: Check
+    firm_names: Mapping[str, str]
+    cap: Cap = field(default_factory=Cap)
+    product_codes: tuple[str, ...] = ()
+    extra: Mapping[str, Any] = field(default_factory=dict)  # context of the occasion, the report or the event
+
+
+def language_for(plan: Plan, channel: str, language: str) -> str | None:
+    """The language in which a client of ``language`` is written to on ``channel``, or None when the template has
+    neither it nor its declared fallback."""
+    known = plan.languages.get(channel, ())
+    if language in known:
+        return language
+    other = plan.fallback.get(language, plan.fallback.get("*", ""))
+    return other if other in known else None
