@@ -71,7 +71,12 @@ class ExportResult:
 
 
 def export_period(
-    open_work: Opener, actor: Actor, start: datetime, end: datetime, out: Path, progress: Progress | None = None
+    open_work: Opener,
+    actor: Actor,
+    start: datetime,
+    end: datetime,
+    out: Path,
+    progress: Progress | None = None,
 ) -> ExportResult:
     """Export what was recorded from ``start`` up to (not including) ``end``, within the actor's scope.
 
@@ -93,7 +98,7 @@ def export_client(
         client_id = work.conn.execute(
             select(client.c.id).where(
                 client.c.client_no == client_no,
-                visible(actor, Permission.EXPORT, client.c.branch_id),  # type: ignore[arg-type]
+                visible(actor, Permission.EXPORT, client.c.branch_id),
             )
         ).scalar_one_or_none()
     if client_id is None:
@@ -101,7 +106,9 @@ def export_client(
     return _export(open_work, actor, Asked(client_id=client_id, client_no=client_no), out, progress)
 
 
-def _export(open_work: Opener, actor: Actor, asked: Asked, out: Path, progress: Progress | None) -> ExportResult:
+def _export(
+    open_work: Opener, actor: Actor, asked: Asked, out: Path, progress: Progress | None
+) -> ExportResult:
     require(actor, Permission.EXPORT)
     out = Path(os.path.abspath(out))
     with _folder(out) as partial:
@@ -111,8 +118,8 @@ def _export(open_work: Opener, actor: Actor, asked: Asked, out: Path, progress: 
             _await_leaf(open_work, entry_id)
             return _write(open_work, actor, asked, out, partial, export_id, entry_id, progress or _silent)
         except BaseException as error:
-            for folder in (partial, out):
-                shutil.rmtree(folder, ignore_errors=True)
+            # OUT is ours only once it has taken the place of the unfinished folder.
+            shutil.rmtree(partial if partial.exists() else out, ignore_errors=True)
             _signature_of(out).unlink(missing_ok=True)
             told = _in_words(error, out)
             with suppress(OutreachError, DBAPIError):  # the database may be what went away
@@ -163,16 +170,29 @@ def _begin(open_work: Opener, actor: Actor, asked: Asked, out: Path) -> tuple[UU
         work.conn.execute(
             update(export_run)
             .where(export_run.c.path == str(out), export_run.c.state == "running")
-            .values(state="failed", error="It was interrupted; what it had written was replaced by a later export.")
+            .values(
+                state="failed",
+                error="It was interrupted; what it had written was replaced by a later export.",
+            )
         )
         work.conn.execute(
             insert(export_run).values(
-                id=export_id, at=now, by_staff_id=actor.staff_id, query=_query(asked), path=str(out), state="running"
+                id=export_id,
+                at=now,
+                by_staff_id=actor.staff_id,
+                query=_query(asked),
+                path=str(out),
+                state="running",
             )
         )
         entry_id = record(
             work,
-            Entry("export", {**_about(work, asked, export_id), "purpose": "begun"}, client_id=asked.client_id, at=now),
+            Entry(
+                "export",
+                {**_about(work, asked, export_id), "purpose": "begun"},
+                client_id=asked.client_id,
+                at=now,
+            ),
         )
     return export_id, entry_id
 
@@ -248,7 +268,9 @@ def _fill(
     work: Work, bag: BagWriter, asked: Asked, out: Path, export_id: UUID, entry_id: UUID, progress: Progress
 ) -> ExportResult:
     """Write the whole bag and the signature beside where it will lie."""
-    latest = work.conn.execute(select(ledger_checkpoint).order_by(ledger_checkpoint.c.tree_size.desc()).limit(1)).one()
+    latest = work.conn.execute(
+        select(ledger_checkpoint).order_by(ledger_checkpoint.c.tree_size.desc()).limit(1)
+    ).one()
     size, root, signing = int(latest.tree_size), bytes(latest.root), work.keys.signing
     chosen = choose(work, asked, size, entry_id)
     names = Names.load(work)
@@ -259,7 +281,10 @@ def _fill(
     bag.write("keys/allowed_signers", allowed_signers([signing.public]).encode())
     bag.write("data/ledger/checkpoint", latest.note.encode())
     _write_consistency(work, bag, size, root)
-    bag.write("data/query.json", _json({**_query(asked), "export_id": str(export_id), "at": rfc3339(made), **_scope(work)}))
+    bag.write(
+        "data/query.json",
+        _json({**_query(asked), "export_id": str(export_id), "at": rfc3339(made), **_scope(work)}),
+    )
     written = write_records(
         work, bag, names, size, chosen.beyond, lambda done: progress(done, chosen.records)
     )
@@ -326,20 +351,29 @@ def _write_consistency(work: Work, bag: BagWriter, size: int, root: bytes) -> No
     )
 
 
-_LINES = text("SELECT message_id, revision, digest FROM decision_digest WHERE decision_id = :id ORDER BY message_id")
+_LINES = text(
+    "SELECT message_id, revision, digest FROM decision_digest WHERE decision_id = :id ORDER BY message_id"
+)
 
 
 def _write_manifests(work: Work, bag: BagWriter) -> None:
     """For each decision the list it signed: its SHA-256 is the ``manifest_digest`` of the decision's entry."""
     for decision_id in decisions(work):
         with bag.stream(f"data/decisions/{decision_id}.txt") as file:
-            rows = work.conn.execution_options(yield_per=5000).execute(_LINES, {"id": decision_id})
+            rows = work.conn.execute(_LINES.execution_options(yield_per=5000), {"id": decision_id})
             for row in rows:
                 file.write(f"{row.message_id}, {row.revision}, {bytes(row.digest).hex()}\n".encode())
 
 
 def _cover(
-    work: Work, asked: Asked, chosen: Chosen, names: Names, note: str, size: int, withheld: int, made: datetime
+    work: Work,
+    asked: Asked,
+    chosen: Chosen,
+    names: Names,
+    note: str,
+    size: int,
+    withheld: int,
+    made: datetime,
 ) -> Cover:
     settings = work.settings
     if asked.client_id:
@@ -368,7 +402,11 @@ def _days(work: Work, asked: Asked) -> tuple[datetime, datetime]:
 
 
 def _info(work: Work, asked: Asked, export_id: UUID, made: datetime) -> dict[str, str]:
-    what = f"client {asked.client_no}" if asked.client_id else "{:%Y-%m-%d} to {:%Y-%m-%d}".format(*_days(work, asked))
+    what = (
+        f"client {asked.client_no}"
+        if asked.client_id
+        else "{:%Y-%m-%d} to {:%Y-%m-%d}".format(*_days(work, asked))
+    )
     return {
         "Source-Organization": f"{work.settings.firm_name} {work.settings.firm_name_en}",
         "Bagging-Date": f"{made.astimezone(work.settings.zone):%Y-%m-%d}",
@@ -429,7 +467,8 @@ def _in_words(error: BaseException, out: Path) -> OutreachError | None:
         )
     if isinstance(error, OSError):
         return BadInput(
-            f"{out} can't be written: {error.strerror or error}.", mend="Choose a folder that you may write to."
+            f"{out} can't be written: {error.strerror or error}.",
+            mend="Choose a folder that you may write to.",
         )
     if isinstance(error, DBAPIError):
         return Unavailable(

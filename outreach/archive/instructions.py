@@ -35,11 +35,14 @@ if ssh-keygen -Y verify -f "$SCRATCH/allowed_signers" -I outreach -n outreach-ex
 then good "signature over tagmanifest-sha256.txt"; else fault "the signature does not hold"; fi
 
 # 3 文件 Every file is as it was signed, and there is no other.
-if sha256sum --check --quiet --strict tagmanifest-sha256.txt; then good "tag files"; else fault "a tag file was altered"; fi
-if sha256sum --check --quiet --strict manifest-sha256.txt; then good "files"; else fault "a file was altered"; fi
+if sha256sum --check --quiet --strict tagmanifest-sha256.txt
+then good "tag files"; else fault "a tag file was altered"; fi
+if sha256sum --check --quiet --strict manifest-sha256.txt
+then good "files"; else fault "a file was altered"; fi
 find data -type f | sort > "$SCRATCH/there"
 cut -c 67- manifest-sha256.txt | sort > "$SCRATCH/listed"
-if diff "$SCRATCH/there" "$SCRATCH/listed"; then good "no file missing or added"; else fault "files missing or added"; fi
+if diff "$SCRATCH/there" "$SCRATCH/listed"
+then good "no file missing or added"; else fault "files missing or added"; fi
 
 # 4 检查点 The firm signed the tree's size and root (the text before the blank line, Ed25519).
 sed '/^$/,$d' data/ledger/checkpoint > "$SCRATCH/text"

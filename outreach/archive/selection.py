@@ -67,7 +67,9 @@ _CLIENTS_MESSAGES = (
     "e.message_id IN (SELECT m.id FROM message m WHERE m.client_id = :client AND"
     " (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(CAST(:scope AS uuid[]))))"
 )
-_SAME_MESSAGES = "e.message_id IN (SELECT s.message_id FROM export_selection s WHERE s.message_id IS NOT NULL)"
+_SAME_MESSAGES = (
+    "e.message_id IN (SELECT s.message_id FROM export_selection s WHERE s.message_id IS NOT NULL)"
+)
 _ABOUT_DECISIONS = """
     e.kind IN ('decision', 'release', 'undo', 'standing_approval')
     AND e.at >= (SELECT min(d.at) - interval '1 minute' FROM export_decision d)
@@ -142,7 +144,7 @@ def choose(work: Work, asked: Asked, size: int, own_entry: UUID) -> Chosen:
 def _beyond(work: Work, condition: str, parameters: dict[str, Any]) -> int:
     """How many entries the question would also name, were the scope the firm."""
     statement = (
-        "SELECT count(*) FROM ledger_entry e JOIN ledger_leaf l ON l.entry_id = e.id"  # noqa: S608 - ours
+        "SELECT count(*) FROM ledger_entry e JOIN ledger_leaf l ON l.entry_id = e.id"
         f" WHERE l.leaf_index < :size AND {condition}"
         " AND NOT EXISTS (SELECT FROM export_selection s WHERE s.leaf_index = l.leaf_index)"
     )
@@ -189,7 +191,9 @@ def other_records(work: Work, first: int, last: int) -> Sequence[AnyRow]:
 
 def messages(work: Work, first: int, last: int) -> list[UUID]:
     """The chosen messages, numbers ``first`` to ``last``."""
-    statement = text("SELECT message_id FROM export_message WHERE number BETWEEN :first AND :last ORDER BY number")
+    statement = text(
+        "SELECT message_id FROM export_message WHERE number BETWEEN :first AND :last ORDER BY number"
+    )
     return list(work.conn.execute(statement, {"first": first, "last": last}).scalars())
 
 

@@ -77,7 +77,9 @@ def other_card(number: int, item: Evidence, names: Names, zone: ZoneInfo) -> str
     """An entry that belongs to no message."""
     said, row = item.envelope, item.row
     client_no, client_name = names.client(row.client_id)
-    told = [name for name in ("object", "verb", "action", "intent", "channel", "count", "purpose") if name in said]
+    told = [
+        name for name in ("object", "verb", "action", "intent", "channel", "count", "purpose") if name in said
+    ]
     text = el("div", words(_decoded(item)), cls="text", data_of="0.text") if _is_text(item) else ""
     return el(
         "article",
@@ -168,7 +170,9 @@ def _facts(row: AnyRow | None, payload: Payload | None, at: int, names: Names) -
         address = el("span", words(payload.to), cls="address", data_of=f"{at}.body.to")
         pairs.append((both("收件人", "Recipient"), f"{recipient} {address}"))
         if payload.sender:
-            pairs.append((both("发件人", "Sender"), el("span", words(payload.sender), data_of=f"{at}.body.sender")))
+            pairs.append(
+                (both("发件人", "Sender"), el("span", words(payload.sender), data_of=f"{at}.body.sender"))
+            )
     if row is not None:
         client_no, client_name = names.client(row.client_id)
         pairs.append((both("客户", "Client"), words(f"{client_no} {client_name}".strip())))
@@ -193,13 +197,21 @@ def _author(row: AnyRow, names: Names) -> tuple[str, str]:
 def _paper(payload: Payload | None, at: int, items: Sequence[Evidence]) -> str:
     if payload is None:
         why = next((item.why_no_body for item in items if item.why_no_body), "")
-        words_of = WHY.get(why, "本消息的原文不在所选记录之内。The chosen records carry no text of this message.")
+        words_of = WHY.get(
+            why, "本消息的原文不在所选记录之内。The chosen records carry no text of this message."
+        )
         return el("p", words(words_of), cls="missing")
-    parts = [el("div", words(payload.subject), cls="subject", data_of=f"{at}.body.subject")] if payload.subject else []
+    parts = (
+        [el("div", words(payload.subject), cls="subject", data_of=f"{at}.body.subject")]
+        if payload.subject
+        else []
+    )
     parts.append(el("div", words(payload.text), cls="text", data_of=f"{at}.body.text"))
     if payload.html:
         source = el("div", words(payload.html), cls="source", data_of=f"{at}.body.html")
-        parts.append(el("details", el("summary", both("HTML 版本的源码", "Source of the HTML version")), source))
+        parts.append(
+            el("details", el("summary", both("HTML 版本的源码", "Source of the HTML version")), source)
+        )
     return el("section", *parts, cls=f"paper {payload.channel}" if payload.channel.isalpha() else "paper")
 
 
@@ -213,7 +225,11 @@ def _life(message_id: UUID, items: Sequence[Evidence], facts: Facts, names: Name
     lines: list[Line] = []
     for made in facts.revisions.get(message_id, []):
         first = made.revision == 1
-        who = names.person(made.editor_id) if made.editor_id else ("按模板自动生成", "composed from the template")
+        who = (
+            names.person(made.editor_id)
+            if made.editor_id
+            else ("按模板自动生成", "composed from the template")
+        )
         lines.append(Line(made.at, both("拟稿", "Drafted") if first else both("修改", "Edited"), both(*who)))
     for decided in facts.decisions.get(message_id, []):
         lines += _decided(decided, names)
@@ -227,15 +243,20 @@ def _life(message_id: UUID, items: Sequence[Evidence], facts: Facts, names: Name
     for item in items:
         if item.row.kind not in _TOLD_BY_TABLES and item.row.leaf_index not in shown:
             lines.append(
-                Line(item.row.at, both(*say(KINDS, item.row.kind)), _reason(item, row, names), item.row.leaf_index)
+                Line(
+                    item.row.at,
+                    both(*say(KINDS, item.row.kind)),
+                    _reason(item, row, names),
+                    item.row.leaf_index,
+                )
             )
     return sorted(lines, key=lambda line: line.at)
 
 
 def _decided(row: AnyRow, names: Names) -> list[Line]:
     who = names.person(row.granted_by if row.verb == "release" else row.actor_id)
-    if row.count > 1:
-        who = (f"{who[0]},与同批共 {row.count} 条", f"{who[1]}, one of a batch of {row.count}")
+    if row.together > 1:
+        who = (f"{who[0]},与同批共 {row.together} 条", f"{who[1]}, one of a batch of {row.together}")
     because = ("".join(f" · {reason}" for reason in row.reasons)) + (f" · {row.note}" if row.note else "")
     lines = [Line(row.at, both(*say(VERBS, row.verb)), both(*who) + words(because), row.leaf_index)]
     if row.undone_at is not None:
@@ -247,7 +268,10 @@ def _tried(row: AnyRow, leaf: int | None) -> Line:
     told = [row.provider, row.provider_ref, row.error_code, row.error_text]
     what = f"{both('发送', 'Attempt')} {both(*say(ATTEMPTS, row.state))}"
     return Line(
-        row.finished_at or row.started_at or row.claimed_at, what, words(" · ".join(part for part in told if part)), leaf
+        row.finished_at or row.started_at or row.claimed_at,
+        what,
+        words(" · ".join(part for part in told if part)),
+        leaf,
     )
 
 

@@ -38,7 +38,7 @@ _REVISIONS = """
 """
 _DECISIONS = """
     SELECT dd.message_id, dd.revision, d.id, d.verb, d.actor_id, d.at, d.undone_at, d.undone_by, d.reasons, d.note,
-           d.count, d.standing_approval_id, sa.granted_by,
+           d.count AS together, d.standing_approval_id, sa.granted_by,
            (SELECT min(s.leaf_index) FROM export_selection s WHERE s.decision_id = d.id) AS leaf_index
       FROM decision_digest dd JOIN decision d ON d.id = dd.decision_id
       LEFT JOIN standing_approval sa ON sa.id = d.standing_approval_id

@@ -23,12 +23,12 @@ def words(value: object) -> str:
     return escaped.replace("\u00a0", "&nbsp;")
 
 
-def el(name: str, *children: str, **attributes: object) -> str:
+def el(tag: str, /, *children: str, **attributes: object) -> str:
     """An element. ``cls`` stands for class, an underscore for a dash; None leaves an attribute out.
 
     ``children`` are HTML already. Raises ValueError for an angle bracket in an attribute.
     """
-    opening = [name]
+    opening = [tag]
     for key, value in attributes.items():
         if value is None:
             continue
@@ -38,9 +38,9 @@ def el(name: str, *children: str, **attributes: object) -> str:
         escaped = text.replace("&", "&amp;").replace("\u00a0", "&nbsp;").replace('"', "&quot;")
         label = "class" if key == "cls" else key.replace("_", "-")
         opening.append(f'{label}="{escaped}"')
-    if name in _VOID:
+    if tag in _VOID:
         return f"<{' '.join(opening)}>"
-    return f"<{' '.join(opening)}>{''.join(children)}</{name}>"
+    return f"<{' '.join(opening)}>{''.join(children)}</{tag}>"
 
 
 def both(zh: object, en: object) -> str:

@@ -93,11 +93,17 @@ def _cover(cover: Cover) -> str:
         (("查询范围", "Question"), both(*cover.question)),
         (("导出人", "Exported by"), both(*cover.exported_by)),
         (("导出时间", "Exported at"), words(cover.exported_at)),
-        (("内容", "Contents"), both(
-            f"消息 {cover.messages} 条,其他记录 {cover.others} 条,未予出具 {cover.withheld} 项",
-            f"{cover.messages} messages, {cover.others} other records, {cover.withheld} items withheld",
-        )),
-        (("台账", "Ledger"), both(f"共 {cover.tree_size} 条,已由公司签名", f"{cover.tree_size} leaves, signed by the firm")),
+        (
+            ("内容", "Contents"),
+            both(
+                f"消息 {cover.messages} 条,其他记录 {cover.others} 条,未予出具 {cover.withheld} 项",
+                f"{cover.messages} messages, {cover.others} other records, {cover.withheld} items withheld",
+            ),
+        ),
+        (
+            ("台账", "Ledger"),
+            both(f"共 {cover.tree_size} 条,已由公司签名", f"{cover.tree_size} leaves, signed by the firm"),
+        ),
         (("公钥指纹", "Key's fingerprint"), el("code", words(cover.fingerprint))),
     )
     return el(
@@ -125,7 +131,11 @@ def _turn(page: int, count: int) -> str:
     if count == 1:
         return ""
     near = sorted({1, count, *range(max(1, page - 4), min(count, page + 4) + 1)})
-    return el("nav", *(el("b", words(n)) if n == page else el("a", words(n), href=page_name(n)) for n in near), cls="pages")
+    return el(
+        "nav",
+        *(el("b", words(n)) if n == page else el("a", words(n), href=page_name(n)) for n in near),
+        cls="pages",
+    )
 
 
 def _asset(name: str) -> str:
@@ -139,7 +149,11 @@ def _seal(work: Work, cover: Cover, body: str, page: int) -> bytes:
     allowed = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{allowed}'"
     facts = data(
-        {"key": base64.b64encode(public_raw(key.public)).decode(), "checkpoint": cover.checkpoint, "page": page},
+        {
+            "key": base64.b64encode(public_raw(key.public)).decode(),
+            "checkpoint": cover.checkpoint,
+            "page": page,
+        },
         id="page",
     )
     head = el(
@@ -160,7 +174,13 @@ def _seal(work: Work, cover: Cover, body: str, page: int) -> bytes:
         el(
             "div",
             el("strong", words("尚未核验 · Not checked")),
-            el("p", words("若停留在此,说明脚本未能运行:请按 VERIFY.txt 核验。 If this stays, the check could not run: follow VERIFY.txt.")),
+            el(
+                "p",
+                words(
+                    "若停留在此,说明脚本未能运行:请按 VERIFY.txt 核验。"
+                    " If this stays, the check could not run: follow VERIFY.txt."
+                ),
+            ),
             cls="status",
         ),
         data_seal=digest,

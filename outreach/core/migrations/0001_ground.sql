@@ -526,6 +526,8 @@ CREATE TABLE ledger_entry (
 CREATE INDEX ledger_entry_message ON ledger_entry (message_id) WHERE message_id IS NOT NULL;
 CREATE INDEX ledger_entry_client ON ledger_entry (client_id, at) WHERE client_id IS NOT NULL;
 CREATE INDEX ledger_entry_at ON ledger_entry (at, id);
+CREATE INDEX ledger_entry_deciding ON ledger_entry (at)
+    WHERE kind IN ('decision', 'release', 'undo', 'standing_approval');
 
 CREATE TABLE ledger_pending (
     entry_id uuid PRIMARY KEY REFERENCES ledger_entry
