@@ -64,7 +64,9 @@ def word(kind: str, params: Mapping[str, Any], locale: str) -> Wording:
         key = "submission_held.urgent"
     line = _LINES["zh" if locale.startswith("zh") else "en"][key]
     category = str(params.get("category", ""))
-    title = params.get("title") or _CATEGORIES["zh" if locale.startswith("zh") else "en"].get(category, category)
+    title = params.get("title") or _CATEGORIES["zh" if locale.startswith("zh") else "en"].get(
+        category, category
+    )
     filled = line.format(count=params.get("count", 0), title=title)
     return Wording(line=filled, path=_path(kind, params))
 

@@ -92,6 +92,7 @@ def move_bound(
     bounds: Sequence[Bound],
     months: Collection[date],
     condition: ColumnElement[bool] | None = None,
+    /,
     **columns: Any,
 ) -> None:
     """Move the messages that the decision binds from held to ``target``, by one UPDATE that compares revision and

@@ -260,9 +260,7 @@ def _history(work: Work, row: Row[Any], revisions: list[Row[Any]]) -> list[Event
     )
     for item in made:
         reasons = tuple(item.reasons)
-        events.append(
-            Event(item.at, item.name or "", item.verb, item.revision, reasons, item.note, item.id)
-        )
+        events.append(Event(item.at, item.name or "", item.verb, item.revision, reasons, item.note, item.id))
         if item.undone_at is not None:
             events.append(
                 Event(item.undone_at, item.undoer_name or "", "undo", item.revision, decision_id=item.id)

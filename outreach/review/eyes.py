@@ -23,10 +23,14 @@ def other_eyes(actor_id: UUID) -> ColumnElement[bool]:
     template_editor = (
         select(content_version.c.last_editor)
         .where(content_version.c.id == message.c.template_version_id)
+        .correlate(message)
         .scalar_subquery()
     )
     queued_by = (
-        select(submission.c.author_id).where(submission.c.id == message.c.submission_id).scalar_subquery()
+        select(submission.c.author_id)
+        .where(submission.c.id == message.c.submission_id)
+        .correlate(message)
+        .scalar_subquery()
     )
     same_person = (
         exists()
@@ -40,6 +44,7 @@ def other_eyes(actor_id: UUID) -> ColumnElement[bool]:
                 writer.c.id == queued_by,
             ),
         )
+        .correlate(message)
     )
     known = exists().where(staff.c.id == actor_id, staff.c.status == "active")
     return known & ~same_person
