@@ -37,7 +37,10 @@ _LARGEST_TAG = 1 << 20
 
 
 def verify_bag(
-    path: Path, fingerprint: str | None = None, progress: Progress | None = None, signature: Path | None = None
+    path: Path,
+    fingerprint: str | None = None,
+    progress: Progress | None = None,
+    signature: Path | None = None,
 ) -> Report:
     """Check the bag at ``path`` against the key that ``fingerprint`` (``SHA256:…``) names.
 
@@ -78,8 +81,12 @@ def _check_key(check: Check, path: Path, fingerprint: str | None) -> Ed25519Publ
         return None
     named = fingerprint_of(public)
     if fingerprint is None:
-        check.skipped = "" if check.fault_count else (
-            f"not compared; the bag says {named}. Without a fingerprint from outside, anybody could have made it."
+        check.skipped = (
+            ""
+            if check.fault_count
+            else (
+                f"not compared; the bag says {named}. Without a fingerprint from outside, anybody could have made it."
+            )
         )
     elif fingerprint.strip() != named:
         check.fault(f"The bag was signed by {named}, not by {fingerprint.strip()}: it is not this firm's.")
@@ -223,7 +230,9 @@ def _check_records(report: Report, path: Path, checkpoint: Checkpoint | None) ->
                 said = json.loads(line)
                 index, files = int(said["leaf_index"]), stem(int(said["leaf_index"]))
                 envelope = (path / f"{files}.envelope.json").read_bytes()
-                proof = [bytes.fromhex(step) for step in (path / f"{files}.proof").read_text("ascii").splitlines()]
+                proof = [
+                    bytes.fromhex(step) for step in (path / f"{files}.proof").read_text("ascii").splitlines()
+                ]
                 fields = json.loads(envelope)
             except (OSError, ValueError, TypeError, KeyError, UnicodeDecodeError) as error:
                 leaves.fault(f"A record can't be read: {error}.")
