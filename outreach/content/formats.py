@@ -1,0 +1,289 @@
+"""The formats of an institution's files (DESIGN.md §6): strict, so that a slip is told and never ignored."""
+
+import re
+from datetime import time, timedelta
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from outreach.core.access import Role
+from outreach.occasions.festivals import FESTIVALS
+from outreach.occasions.windows import parse_window
+
+CATEGORIES = ("channel", "information", "consulting", "product", "relationship")
+CHANNELS = ("sms", "email", "letter")
+LANGUAGES = ("zh-CN", "en")
+_SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+_DURATION = re.compile(r"(\d+)(s|m|h|d)")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+def parse_duration(value: object) -> timedelta:
+    """``60s``, ``15m``, ``4h`` or ``2d``. Raises ValueError otherwise."""
+    if isinstance(value, timedelta):
+        return value
+    found = _DURATION.fullmatch(str(value).strip()) if isinstance(value, str) else None
+    if not found:
+        raise ValueError("write a duration such as 60s, 15m, 4h or 2d")
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _slug(value: str) -> str:
+    if not _SLUG.fullmatch(value):
+        raise ValueError("use lower-case letters, digits and single hyphens")
+    return value
+
+
+def _zone(value: str) -> str:
+    try:
+        ZoneInfo(value)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("use an IANA time zone such as Asia/Shanghai") from None
+    return value
+
+
+def _window(value: str) -> str:
+    parse_window(value)
+    return value
+
+
+def _festival(value: str) -> str:
+    if value not in FESTIVALS:
+        raise ValueError("use one of: " + ", ".join(sorted(FESTIVALS)))
+    return value
+
+
+Slug = Annotated[str, AfterValidator(_slug)]
+Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
+Zone = Annotated[str, AfterValidator(_zone)]
+WindowText = Annotated[str, AfterValidator(_window)]
+Category = Literal["channel", "information", "consulting", "product", "relationship"]
+Channel = Literal["sms", "email", "letter"]
+Language = Literal["zh-CN", "en"]
+RiskName = Literal["R1", "R2", "R3", "R4", "R5"]
+
+
+class Strict(BaseModel):
+    """No unknown key, and nothing changes after it was read."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+# ── templates/<id>/template.toml ──────────────────────────────────────────────────────────────────────────
+
+
+class Title(Strict):
+    """A title in both languages."""
+
+    zh: Annotated[str, Field(min_length=1)]
+    en: Annotated[str, Field(min_length=1)]
+
+
+class Variable(Strict):
+    """A declared variable: where it comes from, and what it is."""
+
+    source: Literal["client", "advisor", "branch", "firm", "occasion", "report", "event", "text"]
+    type: Literal["text", "date", "instant", "number"] = "text"
+    optional: bool = False
+
+
+class TemplateFile(Strict):
+    """A message template. ``risk_level`` is of what it offers, ``advice`` needs a qualified author (art. 41)."""
+
+    title: Title
+    category: Category
+    occasion: Slug | None = None
+    greeting: bool = False
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("zh-CN", "en")
+    fallback_language: Language | None = None
+    risk_level: RiskName | None = None
+    advice: bool = False
+    disclosures: tuple[Slug, ...] = ()
+    variables: dict[str, Variable] = {}
+    allowed_links: tuple[str, ...] = ()
+
+
+# ── jobs/<id>.toml ────────────────────────────────────────────────────────────────────────────────────────
+
+
+class CronTrigger(Strict):
+    """Fires by a five-field cron expression in the job's zone."""
+
+    kind: Literal["cron"]
+    cron: str
+
+
+class FestivalTrigger(Strict):
+    """Fires on a festival, or so many days before (negative) or after it."""
+
+    kind: Literal["festival"]
+    festival: Annotated[str, AfterValidator(_festival)]
+    offset_days: int = 0
+
+
+class ClientDateTrigger(Strict):
+    """Fires every day, for the clients whose date it is."""
+
+    kind: Literal["client_date"]
+    field: Literal[
+        "birthday", "birth_date", "lunar_birthday", "opened_on", "assessed_on", "id_expiry", "margin_expiry"
+    ]
+    offset_days: int = 0
+
+
+class TradingDayTrigger(Strict):
+    """Fires on every trading day."""
+
+    kind: Literal["trading_day"]
+
+
+class FeedTrigger(Strict):
+    """Fires for each item of a feed; ``types`` narrows to some of its item types."""
+
+    kind: Literal["feed"]
+    feed: Literal["research", "market-event"]
+    types: tuple[str, ...] = ()
+
+
+TriggerFile = Annotated[
+    CronTrigger | FestivalTrigger | ClientDateTrigger | TradingDayTrigger | FeedTrigger,
+    Field(discriminator="kind"),
+]
+
+
+class AudienceFile(Strict):
+    """Whom a job is for; what is left out does not narrow."""
+
+    tiers: tuple[str, ...] = ()
+    branches: tuple[str, ...] = ()
+    risk_classes: tuple[Annotated[int, Field(ge=1, le=5)], ...] = ()
+    tags: tuple[str, ...] = ()
+    languages: tuple[Language, ...] = ()
+    kind: Literal["person", "company"] | None = None
+    holders: bool = False  # of the feed item's code; an item without a code reaches everybody in the audience
+    holders_of: tuple[str, ...] = ()
+
+
+class FrequencyCap(Strict):
+    """At most so many messages to one client."""
+
+    per_day: Annotated[int, Field(ge=1)] | None = None
+    per_month: Annotated[int, Field(ge=1)] | None = None
+
+
+class Misfire(Strict):
+    """What becomes of a firing that was missed: caught up within a time, or skipped."""
+
+    rule: Literal["catch_up", "skip"]
+    within: Duration | None = None
+
+    @model_validator(mode="after")
+    def _has_time(self) -> "Misfire":
+        if (self.rule == "catch_up") != (self.within is not None):
+            raise ValueError("catch_up needs `within`, skip has none")
+        return self
+
+
+class JobFile(Strict):
+    """When, to whom, which template, which policy."""
+
+    title: Title
+    template: Slug
+    policy: Slug
+    trigger: TriggerFile
+    zone: Zone = "Asia/Shanghai"
+    at: time = time(9, 0)
+    lead: Annotated[int, Field(ge=0, le=30)] = 0
+    audience: AudienceFile = AudienceFile()
+    channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
+    fall_through: tuple[Literal["sms", "email", "letter", "call"], ...] = ()
+    window: WindowText = "09:00-20:00"
+    expiry: Duration
+    misfire: Misfire
+    frequency_cap: FrequencyCap = FrequencyCap()
+    top_up: bool = False
+    urgent: bool = False
+    in_name_of: Literal["advisor", "branch"] = "branch"
+
+
+# ── approvals/ ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class Governs(Strict):
+    """What a policy is for; jobs name their policy, this guards against naming the wrong one."""
+
+    categories: Annotated[tuple[Category, ...], Field(min_length=1)]
+    authors: Literal["jobs", "advisors", "any"] = "any"
+
+
+class Sample(Strict):
+    """How many messages of a batch are read before it is approved: the larger of both."""
+
+    least: Annotated[int, Field(ge=1)] = 5
+    percent: Annotated[float, Field(ge=0, le=100)] = 2.0
+
+
+class PolicyFile(Strict):
+    """Who must decide what, in which way, and within what time."""
+
+    title: Title
+    governs: Governs
+    scope: Literal["branch", "firm"] = "branch"
+    mode: Literal["each", "batch", "standing"]
+    deciders: Annotated[tuple[Role, ...], Field(min_length=1)]
+    time_to_decide: Duration
+    escalation: tuple[Role, ...] = ()
+    undo_window: Duration
+    sample: Sample = Sample()
+    standing_valid: Duration = timedelta(days=366)
+
+
+class LexiconRule(Strict):
+    """One rule: phrases, what they break, and the lawful wording that contains them."""
+
+    id: Slug
+    article: Annotated[str, Field(min_length=1)]
+    severity: Literal["block", "flag"]
+    why: Title
+    phrases: Annotated[tuple[str, ...], Field(min_length=1)]
+    openings: bool = False  # only at the very beginning of a text
+    exceptions: tuple[str, ...] = ()
+
+
+class LexiconFile(Strict):
+    """A lexicon: rules that belong together."""
+
+    title: Title
+    language: Language
+    rules: Annotated[tuple[LexiconRule, ...], Field(min_length=1)]
+
+
+class Disclosure(Strict):
+    """A text that must stand in what it is required for (art. 51)."""
+
+    article: str
+    zh: Annotated[str, Field(min_length=1)]
+    en: Annotated[str, Field(min_length=1)]
+    categories: tuple[Category, ...] = ()
+    advice: bool = False
+
+
+class DisclosuresFile(Strict):
+    """All disclosures by id."""
+
+    disclosures: dict[Slug, Disclosure]
+
+
+class ReasonWords(Strict):
+    """A reason for returning or rejecting a message."""
+
+    zh: Annotated[str, Field(min_length=1)]
+    en: Annotated[str, Field(min_length=1)]
+
+
+class ReasonsFile(Strict):
+    """All reasons by code, in the order in which they are offered."""
+
+    reasons: Annotated[dict[Slug, ReasonWords], Field(min_length=1)]
