@@ -339,7 +339,7 @@ class _SortedLines:
         """The line that begins with ``key``, or nothing."""
         if not len(self.data):
             return ""
-        at = bisect.bisect_left(self, key)  # type: ignore[arg-type]
+        at = bisect.bisect_left(self, key)
         line = self._line_at(at) if at < len(self.data) else ""
         return line if line.startswith(f"{key}, ") else ""
 

@@ -265,7 +265,8 @@ def _check_decided(work: Work, check: Check) -> None:
 
 _REVISIONS = text(
     """
-    SELECT r.scheduled_month, r.message_id, r.revision, r.digest, r.payload_id, m.revision AS now, m.digest AS now_digest,
+    SELECT r.scheduled_month, r.message_id, r.revision, r.digest, r.payload_id,
+           m.revision AS now, m.digest AS now_digest,
            m.payload_id AS now_payload
       FROM message_revision r
       LEFT JOIN message m ON m.scheduled_month = r.scheduled_month AND m.id = r.message_id
