@@ -73,7 +73,7 @@ def open_task(
         raise BadInput(f"{kind!r} is no kind of task.", mend=f"Use {', '.join(KINDS)}.")
     if message_id is None and reply_id is None:
         raise BadInput("A task speaks of a message or of a reply.", mend="Name one of them.")
-    made = work.conn.execute(
+    made: UUID | None = work.conn.execute(
         insert(task)
         .values(
             id=new_id(),
@@ -92,13 +92,14 @@ def open_task(
     ).scalar_one_or_none()
     if made is not None:
         return made
-    return work.conn.execute(
+    there: UUID = work.conn.execute(
         select(task.c.id).where(
             task.c.kind == kind,
             task.c.message_id.is_not_distinct_from(message_id),
             task.c.reply_id.is_not_distinct_from(reply_id),
         )
     ).scalar_one()
+    return there
 
 
 def open_tasks(

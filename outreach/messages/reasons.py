@@ -207,6 +207,27 @@ REASONS: dict[str, Reason] = {
     "undone": Reason(
         "审批已撤销。", "The approval was taken back.", "请重新审批。", "Decide again.", "art. 63"
     ),
+    "returned": Reason(
+        "审批人退回修改。",
+        "Whoever decides sent it back to be mended.",
+        "请按退回理由修改后重新提交。",
+        "Mend what the reasons name and put it up again.",
+        "art. 63",
+    ),
+    "rejected": Reason(
+        "审批人否决，不再发送。",
+        "Whoever decides refused it for good.",
+        "如仍需联系客户，请另行编写。",
+        "Write another one if the client still has to hear of it.",
+        "art. 63",
+    ),
+    "standing_revoked": Reason(
+        "常设审批已撤销，需重新审批。",
+        "The standing approval that released it was revoked; it needs a decision again.",
+        "请审批该消息，或重新授予常设审批。",
+        "Decide on it, or grant a standing approval again.",
+        "art. 63",
+    ),
     "branch_held": Reason(
         "营业部为其客户暂缓发送。",
         "The branch holds it back for its own clients.",

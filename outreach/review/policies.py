@@ -1,34 +1,80 @@
 """What the policy version that is pinned to a submission says, and whether somebody may decide under it."""
 
+import math
+import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
-from outreach.content.in_force import policy_version
+from outreach.content.formats import PolicyFile
+from outreach.content.tables import content_version
 from outreach.core.access import Actor, Permission, Role
+from outreach.core.errors import NotFound
 from outreach.review.wording import Refusal, refuse
 
 
 @dataclass(frozen=True)
 class Policy:
-    """A version of a policy, as the inbox needs it. ``sample``: how many messages of a batch are read."""
+    """A version of a policy, as the inbox needs it. Of a batch the larger of both samples is read."""
 
     version_id: UUID
     name: str
-    title: str
+    title_zh: str
+    title_en: str
     scope: str  # branch | firm
     mode: str  # each | batch | standing
     deciders: tuple[Role, ...]
     undo_window: timedelta
     decide_within: timedelta
-    sample: int
+    sample_least: int
+    sample_percent: float
     standing_longest: timedelta
 
     def sample_size(self, count: int) -> int:
         """How many of ``count`` messages are read before a batch is approved."""
-        return min(self.sample, count)
+        return min(count, max(self.sample_least, math.ceil(count * self.sample_percent / 100)))
+
+    def title(self, locale: str) -> str:
+        """Its name in the reader's language."""
+        return self.title_zh if locale.startswith("zh") else self.title_en
+
+
+def policy_for(conn: Connection, version_id: UUID) -> Policy:
+    """The policy of a pinned version. Raises NotFound when there is no such version."""
+    row = conn.execute(
+        select(content_version.c.name, content_version.c.files).where(
+            content_version.c.id == version_id, content_version.c.kind == "policy"
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound(
+            "The policy of this submission is not there.", mend="Ask the operator to check the database."
+        )
+    (source,) = row.files.values()
+    return _read(version_id, row.name, source)
+
+
+@lru_cache(maxsize=256)
+def _read(version_id: UUID, name: str, source: str) -> Policy:
+    """A published version never changes, so it is parsed once in a process."""
+    said = PolicyFile.model_validate(tomllib.loads(source))
+    return Policy(
+        version_id=version_id,
+        name=name,
+        title_zh=said.title.zh,
+        title_en=said.title.en,
+        scope=said.scope,
+        mode=said.mode,
+        deciders=said.deciders,
+        undo_window=said.undo_window,
+        decide_within=said.time_to_decide,
+        sample_least=said.sample.least,
+        sample_percent=said.sample.percent,
+        standing_longest=said.standing_valid,
+    )
 
 
 def may_decide(actor: Actor, branch_id: UUID | None, policy: Policy, verb: str = "approve") -> bool:
@@ -63,4 +109,4 @@ def refusal(
     if not actor.may(Permission.DECIDE, branch_id):
         return refuse("branch", locale)
     roles = tuple(role.value for role in policy.deciders)
-    return refuse("role", locale, policy=policy.title, roles=roles)
+    return refuse("role", locale, policy=policy.title(locale), roles=roles)

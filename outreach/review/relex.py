@@ -40,7 +40,7 @@ class _Seen:
         return flags(self.findings) or (self.row.flagged and not flags(read_findings(self.row.findings)))
 
 
-def on_content_published(work: Work, event: ContentPublished) -> None:
+def on_content_published(work: Work, event: ContentPublished) -> None:  # noqa: ARG001 - what waits is compared itself
     """Look again at everything that waits under another lexicon, in the transaction that publishes it: from the
     commit on nothing goes out that a new phrase hits."""
     recheck_all_words(work)
@@ -95,6 +95,27 @@ def _look_again(work: Work, rows: Sequence[Row[Any]]) -> set[UUID]:
     if approved:
         _tell(work, approved, digest)
     return {item.row.id for item in hit}
+
+
+def _hits(work: Work, payload: Payload) -> list[Finding]:
+    """What the lexicons in force find in each part that the client reads, with why in the firm's language."""
+    matcher, _ = lexicons_in_force(work.conn)
+    chinese = work.settings.locale.startswith("zh")
+    parts = (("subject", payload.subject), ("text", payload.text), ("html", payload.html))
+    return [
+        Finding(
+            rule=hit.rule,
+            article=hit.article,
+            severity=hit.severity,
+            field=name,
+            start=hit.start,
+            end=hit.end,
+            advice=hit.why_zh if chinese else hit.why_en,
+        )
+        for name, words in parts
+        if words
+        for hit in matcher.find(words)
+    ]
 
 
 def _see(row: Row[Any], hits: list[Finding]) -> _Seen:

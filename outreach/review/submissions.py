@@ -43,7 +43,7 @@ def in_scope(work: Work, permission: Permission) -> ColumnElement[bool]:
     """The submissions an actor sees: those of their branches, and the firm's that hold messages to clients of
     their branches, for a branch may hold back what concerns its own (DESIGN §1)."""
     scope = work.actor.scope(permission)
-    own = visible(work.actor, permission, submission.c.branch_id)  # type: ignore[arg-type]
+    own = visible(work.actor, permission, submission.c.branch_id)
     if not scope:  # None: the firm; empty: nowhere
         return own
     touching = exists().where(
