@@ -78,22 +78,36 @@ def proofs(work: Work, indexes: Sequence[int], size: int) -> dict[int, list[byte
 
 @dataclass(frozen=True)
 class Body:
-    """Bytes that belong to an entry, and which field of its envelope binds them."""
+    """The bytes that an entry commits to, with the salt of the commitment."""
 
-    bound_by: str  # commitment | digest
     data: bytes
-    salt: bytes = b""
+    salt: bytes
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One entry as a third party checks it."""
+    """One entry as a third party checks it.
+
+    ``body`` is what the envelope's ``commitment`` binds; ``payload`` the message's payload that its ``digest``
+    binds, where the body is another text (a note) or there is none.
+    """
 
     row: AnyRow
     envelope: dict[str, Any]
     proof: list[bytes]
-    body: Body | None
-    why_no_body: str = ""
+    body: Body | None = None
+    payload: bytes | None = None
+    why_missing: str = ""
+
+    @property
+    def message_bytes(self) -> bytes | None:
+        """The payload of the message that the entry speaks of, however it is bound."""
+        return self.body.data if self.body is not None and commits_to_payload(self.row.kind) else self.payload
+
+
+def commits_to_payload(kind: str) -> bool:
+    """Whether the bytes that an entry of ``kind`` commits to are a message's payload."""
+    return kind.startswith("message.") or kind == "settled"
 
 
 _REVISIONS = text(
@@ -108,50 +122,40 @@ _REVISIONS = text(
 
 
 def evidence(work: Work, rows: Sequence[AnyRow], size: int) -> list[Evidence]:
-    """What proves each of these entries, with the bytes they speak of.
-
-    An entry that commits to sealed bytes gets these; one that only names a message's revision gets the payload
-    whose SHA-256 is the envelope's ``digest``.
-    """
+    """What proves each of these entries, with the bytes they speak of."""
     envelopes = [json.loads(bytes(row.envelope)) for row in rows]
     payloads = _payloads_by_digest(work, rows, envelopes)
     kept = open_kept(work, {row.sealed_id for row in rows if row.sealed_id} | set(payloads.values()))
     paths = proofs(work, [row.leaf_index for row in rows], size)
     found: list[Evidence] = []
     for row, envelope in zip(rows, envelopes, strict=True):
-        body, why = None, ""
+        body, payload, why = None, None, ""
         if row.sealed_id:
-            body, why = _committed(kept.get(row.sealed_id, GONE), envelope)
-        elif row.id in payloads:
-            body, why = _digested(kept.get(payloads[row.id], GONE), envelope)
-        found.append(Evidence(row, envelope, paths[row.leaf_index], body, why))
+            sealed = kept.get(row.sealed_id, GONE)
+            why = sealed.why
+            if sealed.plaintext is not None:
+                holds = sealing.commit(sealed.salt, sealed.plaintext).hex() == envelope.get("commitment")
+                body, why = (Body(sealed.plaintext, sealed.salt), "") if holds else (None, ALTERED)
+        if row.id in payloads:
+            sealed = kept.get(payloads[row.id], GONE)
+            why = why or sealed.why
+            if sealed.plaintext is not None:
+                holds = hashlib.sha256(sealed.plaintext).hexdigest() == envelope["digest"]
+                payload, why = (sealed.plaintext, why) if holds else (None, ALTERED)
+        found.append(Evidence(row, envelope, paths[row.leaf_index], body, payload, why))
     return found
-
-
-def _committed(kept: Kept, envelope: dict[str, Any]) -> tuple[Body | None, str]:
-    if kept.plaintext is None:
-        return None, kept.why
-    if sealing.commit(kept.salt, kept.plaintext).hex() != envelope.get("commitment"):
-        return None, ALTERED
-    return Body("commitment", kept.plaintext, kept.salt), ""
-
-
-def _digested(kept: Kept, envelope: dict[str, Any]) -> tuple[Body | None, str]:
-    if kept.plaintext is None:
-        return None, kept.why
-    if hashlib.sha256(kept.plaintext).hexdigest() != envelope["digest"]:
-        return None, ALTERED
-    return Body("digest", kept.plaintext), ""
 
 
 def _payloads_by_digest(
     work: Work, rows: Sequence[AnyRow], envelopes: Sequence[dict[str, Any]]
 ) -> dict[UUID, UUID]:
-    """Entry id -> sealed payload, for entries that name a revision without committing to its bytes."""
+    """Entry id -> sealed payload, for entries that name a message's revision without committing to its bytes."""
     asked = [
         (row, envelope["revision"])
         for row, envelope in zip(rows, envelopes, strict=True)
-        if row.sealed_id is None and row.message_id and "revision" in envelope and "digest" in envelope
+        if row.message_id
+        and {"revision", "digest"} <= envelope.keys()
+        and not (row.sealed_id and commits_to_payload(row.kind))
     ]
     if not asked:
         return {}

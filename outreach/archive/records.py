@@ -1,8 +1,9 @@
 """The records of a bag: every entry in files that common tools can check, with a line in two indexes.
 
 ``data/records/<thousand>/<leaf>`` is the stem of an entry's files: ``.envelope.json`` (the leaf's exact bytes),
-``.proof`` (the inclusion path, a hash a line), and where bytes belong to it ``.payload.json``, ``.reply.txt`` or
-``.note.txt`` with the ``.salt`` of the commitment, and ``.eml`` for mail as it went over the wire.
+``.proof`` (the inclusion path, a hash a line); the bytes that it commits to as ``.payload.json``, ``.reply.txt`` or
+``.note.txt``, with the ``.salt``; the payload that it names by its digest only, as ``.payload.json``; and ``.eml`` for
+mail as it went over the wire.
 """
 
 import csv
@@ -18,7 +19,7 @@ from uuid import UUID
 
 from outreach.archive.bag import BagWriter, HashedFile
 from outreach.archive.names import Names
-from outreach.archive.opening import Body, Evidence, evidence
+from outreach.archive.opening import Evidence, commits_to_payload, evidence
 from outreach.archive.selection import records
 from outreach.core.errors import BadInput
 from outreach.delivery.channels.smtp import eml
@@ -39,14 +40,26 @@ _HEADINGS = (
     "结果 outcome",
     "文件 file",
 )
+PAYLOAD = ".payload.json"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 WHY = {
-    "disposed": "原文已依规处置,台账载明时间与依据。The bytes were disposed of; the record says when and why.",
-    "altered": "现存原文与当时登记不符,不予出具。The stored bytes are not those that were recorded.",
-    "beyond_scope": "导出人权限范围以外的营业部记录。Entries of branches beyond the scope of whoever exported.",
-    "eml_not_rebuilt": "无法以现行发件地址重建邮件的线上字节;原文已收录。With today's sender address the mail's"
-    " wire bytes can't be built again; its payload is here.",
+    "disposed": (
+        "原文已依规处置,台账载明时间与依据。",
+        "The bytes were disposed of; the record says when and why.",
+    ),
+    "altered": (
+        "现存原文与当时登记不符,不予出具。",
+        "The stored bytes are not those that were recorded.",
+    ),
+    "beyond_scope": (
+        "导出人权限范围以外的营业部记录。",
+        "Entries of branches beyond the scope of whoever exported.",
+    ),
+    "eml_not_rebuilt": (
+        "无法以现行发件地址重建邮件的线上字节;原文已收录。",
+        "With today's sender address the mail's wire bytes can't be built again; its payload is here.",
+    ),
 }
 
 
@@ -63,10 +76,10 @@ def stem(leaf_index: int) -> str:
     return f"data/records/{leaf_index // 1000:09d}/{leaf_index:012d}"
 
 
-def ending_of(kind: str, body: Body) -> str:
-    """The ending of the file with ``body``: what a digest binds is always a payload."""
-    if body.bound_by == "digest" or kind.startswith("message.") or kind == "settled":
-        return ".payload.json"
+def ending_of(kind: str) -> str:
+    """The ending of the file with the bytes that an entry of ``kind`` commits to."""
+    if commits_to_payload(kind):
+        return PAYLOAD
     return ".reply.txt" if kind == "reply" else ".note.txt"
 
 
@@ -94,7 +107,9 @@ class _Lists:
         self.leaves.write(json.dumps(fields, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
 
     def withhold(self, reason: str, **fields: Any) -> None:
-        line = json.dumps({"reason": reason, "words": WHY[reason], **fields}, ensure_ascii=False).encode()
+        line = json.dumps(
+            {"reason": reason, "words": " ".join(WHY[reason]), **fields}, ensure_ascii=False
+        ).encode()
         self.withheld.write((b",\n" if self.count else b"\n") + line)
         self.count += 1
 
@@ -137,30 +152,31 @@ def _write_one(work: Work, bag: BagWriter, names: Names, lists: _Lists, item: Ev
     bag.write(files["envelope"], bytes(row.envelope))
     bag.write(files["proof"], "".join(f"{step.hex()}\n" for step in item.proof).encode())
     if body is not None:
-        files["body"] = base + ending_of(row.kind, body)
+        files["body"], files["salt"] = base + ending_of(row.kind), f"{base}.salt"
         bag.write(files["body"], body.data)
-        if body.bound_by == "commitment":
-            files["salt"] = f"{base}.salt"
-            bag.write(files["salt"], body.salt)
-        mail = as_sent(work, item)
-        if mail is not None:
-            files["eml"] = f"{base}.eml"
-            bag.write(files["eml"], mail)
-        elif item.envelope.get("provider") == "smtp" and "wire_digest" in item.envelope:
-            lists.withhold_of(item, "eml_not_rebuilt")
-    elif item.why_no_body:
-        lists.withhold_of(item, item.why_no_body)
+        bag.write(files["salt"], body.salt)
+    if item.payload is not None:
+        files["payload"] = base + PAYLOAD
+        bag.write(files["payload"], item.payload)
+    if item.why_missing:
+        lists.withhold_of(item, item.why_missing)
+    mail = as_sent(work, item)
+    if mail is not None:
+        files["eml"] = f"{base}.eml"
+        bag.write(files["eml"], mail)
+    elif body is not None and item.envelope.get("provider") == "smtp" and "wire_digest" in item.envelope:
+        lists.withhold_of(item, "eml_not_rebuilt")
     lists.add_leaf(
         {
             "leaf_index": row.leaf_index,
             "entry_id": str(row.id),
             "kind": row.kind,
             "leaf_hash": bytes(row.leaf_hash).hex(),
-            "bound_by": body.bound_by if body else None,
             **files,
         }
     )
-    lists.add_row(_index_row(work, names, item, files.get("body", files["envelope"])))
+    shown = files.get("body") or files.get("payload") or files["envelope"]
+    lists.add_row(_index_row(work, names, item, shown))
 
 
 def as_sent(work: Work, item: Evidence) -> bytes | None:
@@ -168,11 +184,12 @@ def as_sent(work: Work, item: Evidence) -> bytes | None:
     that was recorded when it was sent."""
     said, smtp = item.envelope, work.settings.smtp
     needed = {"wire_digest", "started_at", "attempt_id", "message_id"}
-    if item.body is None or smtp is None or said.get("provider") != "smtp" or not needed <= said.keys():
+    payload = item.message_bytes
+    if payload is None or smtp is None or said.get("provider") != "smtp" or not needed <= said.keys():
         return None
     try:
         mail = eml(
-            from_bytes(item.body.data),
+            from_bytes(payload),
             UUID(said["message_id"]),
             UUID(said["attempt_id"]),
             datetime.fromisoformat(said["started_at"]),

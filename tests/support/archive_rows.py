@@ -195,7 +195,8 @@ def _submission(work: Work, actor: Actor, team: Team) -> tuple[UUID, UUID]:
     names = {"now": now, "staff": actor.staff_id, "other": team.deputy.staff_id, "branch": team.id}
     names |= {name: new_id() for name in ("release", "version", "occurrence", "submission")}
     for statement in (
-        "INSERT INTO content_release (id, at, published_by, approved_by) VALUES (%(release)s, %(now)s, %(staff)s, %(other)s)",
+        "INSERT INTO content_release (id, at, published_by, approved_by)"
+        " VALUES (%(release)s, %(now)s, %(staff)s, %(other)s)",
         "INSERT INTO content_version (id, kind, name, version, sha256, files, release_id, last_editor)"
         " VALUES (%(version)s, 'policy', %(version)s::text, 1, '', '{}', %(release)s, %(staff)s)",
         "INSERT INTO occurrence (id, job_name, occurrence_key, scheduled_month, send_at, expires_at, created_at)"

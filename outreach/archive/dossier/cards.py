@@ -14,19 +14,23 @@ from zoneinfo import ZoneInfo
 from outreach.archive.dossier.facts import Facts
 from outreach.archive.dossier.html import both, data, el, words
 from outreach.archive.dossier.wording import (
+    ACTIONS,
     ATTEMPTS,
     CATEGORIES,
     CHANNELS,
     KINDS,
+    OBJECTS,
+    PURPOSES,
     RECEIPTS,
     REPLIES,
     STATES,
     VERBS,
+    Pair,
     say,
 )
 from outreach.archive.names import Names
-from outreach.archive.opening import Evidence
-from outreach.archive.records import WHY, ending_of
+from outreach.archive.opening import Evidence, commits_to_payload
+from outreach.archive.records import WHY
 from outreach.core.database import AnyRow
 from outreach.messages import reasons
 from outreach.messages.payload import Payload, from_bytes
@@ -55,14 +59,14 @@ def message_card(
 ) -> str:
     """One message with its text, its life, the replies to it, and its evidence."""
     row = facts.message.get(message_id)
-    at, payload = _payload(items)
+    source, payload = _payload(items)
     lines = _life(message_id, items, facts, names)
     everything = [*items, *replies]
     return el(
         "article",
         _head(number, row),
-        _facts(row, payload, at, names),
-        _paper(payload, at, items),
+        _facts(row, payload, source, names),
+        _paper(payload, source, items),
         _timeline(lines, zone),
         _replies(replies, len(items), zone),
         _evidence(everything),
@@ -76,11 +80,7 @@ def message_card(
 def other_card(number: int, item: Evidence, names: Names, zone: ZoneInfo) -> str:
     """An entry that belongs to no message."""
     said, row = item.envelope, item.row
-    client_no, client_name = names.client(row.client_id)
-    told = [
-        name for name in ("object", "verb", "action", "intent", "channel", "count", "purpose") if name in said
-    ]
-    text = el("div", words(_decoded(item)), cls="text", data_of="0.text") if _is_text(item) else ""
+    told = [both(*words_of) for words_of in _told(item, names)]
     return el(
         "article",
         el(
@@ -88,16 +88,11 @@ def other_card(number: int, item: Evidence, names: Names, zone: ZoneInfo) -> str
             el("span", words(f"№ {number}"), cls="number"),
             el("strong", both(*say(KINDS, row.kind))),
             _when(said["at"], zone, "0.envelope.at"),
+            el("span", words(row.leaf_index), cls="leaf"),
         ),
-        el(
-            "p",
-            both(*names.person(said.get("actor"))),
-            words(f" · {client_no} {client_name}" if client_no else ""),
-            *(words(f" · {name}: {said[name]}") for name in told),
-            cls="brief",
-        ),
-        text,
-        el("p", words(WHY[item.why_no_body]), cls="missing") if item.why_no_body else "",
+        el("p", words(" · ").join(told), cls="brief"),
+        _text(item, 0),
+        _missing(item.why_missing),
         _evidence([item]),
         data([_record(item)]),
         cls="card other",
@@ -106,45 +101,55 @@ def other_card(number: int, item: Evidence, names: Names, zone: ZoneInfo) -> str
     )
 
 
+def _told(item: Evidence, names: Names) -> list[Pair]:
+    """The facts of an entry in a line."""
+    said, told = item.envelope, list[Pair]()
+    client_no, client_name = names.client(item.row.client_id)
+    if item.row.kind not in {"reply", "receipt"}:
+        told.append(names.person(said.get("actor")))
+    if client_no:
+        told.append((f"{client_no} {client_name}", f"{client_no} {client_name}"))
+    tables = {"object": OBJECTS, "verb": VERBS, "action": ACTIONS, "intent": REPLIES, "channel": CHANNELS}
+    tables |= {"purpose": PURPOSES, "outcome": RECEIPTS}
+    told += [say(table, str(said[name])) for name, table in tables.items() if name in said]
+    if "count" in said:
+        told.append((f"共 {said['count']} 条", f"{said['count']} in all"))
+    return told
+
+
 def _record(item: Evidence) -> dict[str, Any]:
     record: dict[str, Any] = {
         "leaf": item.row.leaf_index,
         "envelope": bytes(item.row.envelope).decode(),
         "proof": [step.hex() for step in item.proof],
     }
-    if item.body is not None and _is_utf8(item.body.data):
-        record["body"] = item.body.data.decode()
-        if item.body.bound_by == "commitment":
-            record["salt"] = item.body.salt.hex()
+    if item.body is not None:
+        record |= {"body": item.body.data.decode(), "salt": item.body.salt.hex()}
+    if item.payload is not None:
+        record["payload"] = item.payload.decode()
     return record
 
 
-def _is_utf8(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def _text(item: Evidence, at: int) -> str:
+    """The note or reply that the card's record ``at`` commits to."""
+    if item.body is None or commits_to_payload(item.row.kind):
+        return ""
+    return el("div", words(item.body.data.decode()), cls="text", data_of=f"{at}.text")
 
 
-def _is_text(item: Evidence) -> bool:
-    body = item.body
-    return body is not None and ending_of(item.row.kind, body) != ".payload.json" and _is_utf8(body.data)
+def _missing(why: str) -> str:
+    return el("p", both(*WHY[why]), cls="missing") if why else ""
 
 
-def _decoded(item: Evidence) -> str:
-    return item.body.data.decode() if item.body else ""
-
-
-def _payload(items: Sequence[Evidence]) -> tuple[int, Payload | None]:
-    """What was sent, or else what was last decided: its place among the records, and the payload."""
+def _payload(items: Sequence[Evidence]) -> tuple[str, Payload | None]:
+    """What was sent, or else what was last decided: where the card's data has it, and the payload."""
     for kinds in (("message.sent", "message.handed_over"), ()):
         for at in range(len(items) - 1, -1, -1):
             item = items[at]
-            fits = not kinds or item.row.kind in kinds
-            if fits and item.body is not None and ending_of(item.row.kind, item.body) == ".payload.json":
-                return at, from_bytes(item.body.data)
-    return 0, None
+            if item.message_bytes is not None and (not kinds or item.row.kind in kinds):
+                part = "body" if commits_to_payload(item.row.kind) and item.body else "payload"
+                return f"{at}.{part}", from_bytes(item.message_bytes)
+    return "", None
 
 
 def _when(instant: str, zone: ZoneInfo, source: str | None = None) -> str:
@@ -163,15 +168,15 @@ def _head(number: int, row: AnyRow | None) -> str:
     )
 
 
-def _facts(row: AnyRow | None, payload: Payload | None, at: int, names: Names) -> str:
+def _facts(row: AnyRow | None, payload: Payload | None, source: str, names: Names) -> str:
     pairs: list[tuple[str, str]] = []
     if payload is not None:
-        recipient = el("span", words(payload.recipient_name), data_of=f"{at}.body.recipient_name")
-        address = el("span", words(payload.to), cls="address", data_of=f"{at}.body.to")
+        recipient = el("span", words(payload.recipient_name), data_of=f"{source}.recipient_name")
+        address = el("span", words(payload.to), cls="address", data_of=f"{source}.to")
         pairs.append((both("收件人", "Recipient"), f"{recipient} {address}"))
         if payload.sender:
             pairs.append(
-                (both("发件人", "Sender"), el("span", words(payload.sender), data_of=f"{at}.body.sender"))
+                (both("发件人", "Sender"), el("span", words(payload.sender), data_of=f"{source}.sender"))
             )
     if row is not None:
         client_no, client_name = names.client(row.client_id)
@@ -194,7 +199,7 @@ def _author(row: AnyRow, names: Names) -> tuple[str, str]:
     return f"{written[0]},末次修改 {edited[0]}", f"{written[1]}, last edited by {edited[1]}"
 
 
-def _paper(payload: Payload | None, at: int, items: Sequence[Evidence]) -> str:
+def _paper(payload: Payload | None, source: str, items: Sequence[Evidence]) -> str:
     if payload is None:
         why = next((item.why_no_body for item in items if item.why_no_body), "")
         words_of = WHY.get(
@@ -202,15 +207,15 @@ def _paper(payload: Payload | None, at: int, items: Sequence[Evidence]) -> str:
         )
         return el("p", words(words_of), cls="missing")
     parts = (
-        [el("div", words(payload.subject), cls="subject", data_of=f"{at}.body.subject")]
+        [el("div", words(payload.subject), cls="subject", data_of=f"{source}.subject")]
         if payload.subject
         else []
     )
-    parts.append(el("div", words(payload.text), cls="text", data_of=f"{at}.body.text"))
+    parts.append(el("div", words(payload.text), cls="text", data_of=f"{source}.text"))
     if payload.html:
-        source = el("div", words(payload.html), cls="source", data_of=f"{at}.body.html")
+        written = el("div", words(payload.html), cls="source", data_of=f"{source}.html")
         parts.append(
-            el("details", el("summary", both("HTML 版本的源码", "Source of the HTML version")), source)
+            el("details", el("summary", both("HTML 版本的源码", "Source of the HTML version")), written)
         )
     return el("section", *parts, cls=f"paper {payload.channel}" if payload.channel.isalpha() else "paper")
 
@@ -237,7 +242,8 @@ def _life(message_id: UUID, items: Sequence[Evidence], facts: Facts, names: Name
         lines.append(_tried(tried, leaves.get(str(tried.id))))
     for receipt in facts.receipts.get(message_id, []):
         detail = words(f"{receipt.provider} · {receipt.provider_status}")
-        what = f"{both('回执', 'Receipt')} {both(*say(RECEIPTS, receipt.status))}"
+        zh, en = say(RECEIPTS, receipt.status)
+        what = both(f"回执:{zh}", f"Receipt: {en}")
         lines.append(Line(receipt.received_at, what, detail, leaves.get(str(receipt.id))))
     shown = {line.leaf for line in lines}
     for item in items:
@@ -266,7 +272,8 @@ def _decided(row: AnyRow, names: Names) -> list[Line]:
 
 def _tried(row: AnyRow, leaf: int | None) -> Line:
     told = [row.provider, row.provider_ref, row.error_code, row.error_text]
-    what = f"{both('发送', 'Attempt')} {both(*say(ATTEMPTS, row.state))}"
+    zh, en = say(ATTEMPTS, row.state)
+    what = both(f"发送:{zh}", f"Sending: {en}")
     return Line(
         row.finished_at or row.started_at or row.claimed_at,
         what,
@@ -312,8 +319,8 @@ def _replies(replies: Sequence[Evidence], first: int, zone: ZoneInfo) -> str:
             "li",
             _when(item.envelope["at"], zone, f"{at}.envelope.at"),
             el("span", both(*say(REPLIES, item.envelope.get("intent", "reply"))), cls="tag"),
-            el("div", words(_decoded(item)), cls="text", data_of=f"{at}.text") if _is_text(item) else "",
-            el("p", words(WHY[item.why_no_body]), cls="missing") if item.why_no_body else "",
+            _text(item, at),
+            _missing(item.why_missing),
         )
         for at, item in enumerate(replies, start=first)
     ]

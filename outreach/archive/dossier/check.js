@@ -106,13 +106,10 @@
     if (await rootFrom(record.leaf, checkpoint.size, leaf, record.proof) !== checkpoint.root) {
       fault(`第 ${record.leaf} 条记录不在签名台账中。`, `Record ${record.leaf} is not in the signed ledger.`, number);
     }
-    if (record.body !== undefined) {
-      const body = utf8(record.body);
-      const bound = record.salt === undefined
-        ? hex(await sha256(body)) === said.digest
-        : hex(await sha256(join(unhex(record.salt), body))) === said.commitment;
-      if (!bound) fault(`第 ${record.leaf} 条记录的原文被改动。`, `The text of record ${record.leaf} was altered.`, number);
-    }
+    const altered = () => fault(`第 ${record.leaf} 条记录的原文被改动。`, `The text of record ${record.leaf} was altered.`, number);
+    if (record.body !== undefined
+      && hex(await sha256(join(unhex(record.salt), utf8(record.body)))) !== said.commitment) altered();
+    if (record.payload !== undefined && hex(await sha256(utf8(record.payload))) !== said.digest) altered();
     return said;
   };
 
@@ -122,14 +119,14 @@
     for (const record of records) envelopes.push(await checkRecord(record, checkpoint, fault, number));
     for (const element of card.querySelectorAll("[data-of]")) {
       const [at, part, name] = element.dataset.of.split(".");
-      const body = records[at].body;
-      const source = part === "text" ? body : part === "body" ? JSON.parse(body)[name] : envelopes[at][name];
+      const source = part === "text" ? records[at].body
+        : part === "envelope" ? envelopes[at][name] : JSON.parse(records[at][part])[name];
       const shown = element.hasAttribute("datetime") ? element.getAttribute("datetime") : element.textContent;
       if (shown !== fold(String(source))) {
         fault("所示内容与登记的原文不一致。", "What is shown is not what was recorded.", number);
       }
     }
-    return records.length;
+    return records.map((record) => record.leaf);
   };
 
   const check = async () => {
@@ -151,13 +148,13 @@
     if (pageSigned === false) fault("页面签名不成立。", "The page's signature does not hold.");
     const rootSigned = await signed(key, checkpoint.signature, utf8(checkpoint.text));
     if (rootSigned === false) fault("台账检查点的签名不成立。", "The checkpoint's signature does not hold.");
-    let count = 0;
+    const leaves = new Set();
     for (const card of document.querySelectorAll("main [data-card]")) {
       const before = faults.length;
-      count += await checkCard(card, checkpoint, fault);
+      for (const leaf of await checkCard(card, checkpoint, fault)) leaves.add(leaf);
       card.classList.toggle("altered", faults.length > before);
     }
-    return { faults, count, fingerprint, size: checkpoint.size, unsigned: pageSigned === null };
+    return { faults, count: leaves.size, fingerprint, size: checkpoint.size, unsigned: pageSigned === null };
   };
 
   const make = (name, text, cls) => {

@@ -42,24 +42,46 @@ VERBS: dict[str, Pair] = {
     "undo": ("撤回决定", "Decision undone"),
 }
 ATTEMPTS: dict[str, Pair] = {
-    "claimed": ("已领取,未开始", "Claimed, not begun"),
-    "started": ("已开始,未返回", "Begun, no answer yet"),
-    "accepted": ("服务商已受理", "Accepted by the provider"),
-    "temporary": ("暂时失败", "Failed for the time being"),
-    "permanent": ("被拒绝", "Refused"),
-    "unknown": ("结果未知", "Outcome unknown"),
-    "abandoned": ("已放弃,未发出", "Abandoned, nothing sent"),
+    "claimed": ("已领取,未开始", "claimed, not begun"),
+    "started": ("已开始,未返回", "begun, no answer yet"),
+    "accepted": ("服务商已受理", "accepted by the provider"),
+    "temporary": ("暂时失败", "failed for the time being"),
+    "permanent": ("被拒绝", "refused"),
+    "unknown": ("结果未知", "outcome unknown"),
+    "abandoned": ("已放弃,未发出", "abandoned, nothing sent"),
 }
 RECEIPTS: dict[str, Pair] = {
-    "sent": ("已发出", "Sent"),
-    "delivered": ("已送达", "Delivered"),
-    "undelivered": ("未送达", "Not delivered"),
-    "failed": ("失败", "Failed"),
+    "sent": ("已发出", "sent"),
+    "delivered": ("已送达", "delivered"),
+    "undelivered": ("未送达", "not delivered"),
+    "failed": ("失败", "failed"),
 }
 REPLIES: dict[str, Pair] = {
     "opt_out": ("退订", "Opt-out"),
     "opt_in": ("恢复接收", "Opt-in"),
     "reply": ("回复", "Reply"),
+}
+ACTIONS: dict[str, Pair] = {
+    "grant": ("授予", "granted"),
+    "revoke": ("撤销", "revoked"),
+    "opted_in": ("同意接收", "opted in"),
+    "opted_out": ("拒绝接收", "opted out"),
+}
+OBJECTS: dict[str, Pair] = {
+    "clients": ("客户资料", "clients"),
+    "holdings": ("持仓", "holdings"),
+    "research": ("研究报告", "research reports"),
+    "market-event": ("市场事件", "market events"),
+    "market-events": ("市场事件", "market events"),
+    "message": ("消息", "message"),
+    "period": ("时段", "a period"),
+    "client": ("单一客户", "one client"),
+}
+PURPOSES: dict[str, Pair] = {
+    "begun": ("开始", "begun"),
+    "done": ("完成", "done"),
+    "failed": ("未完成", "not finished"),
+    "review": ("审阅", "review"),
 }
 KINDS: dict[str, Pair] = {
     "message.sent": ("发送", "Sent"),
