@@ -204,8 +204,8 @@ def _index_row(work: Work, names: Names, item: Evidence, path: str) -> tuple[str
     row, said = item.row, item.envelope
     client_no, client_name = names.client(row.client_id)
     address = ""
-    if item.body is not None and ending_of(row.kind, item.body) == ".payload.json":
-        address = str(json.loads(item.body.data).get("to", ""))
+    if item.message_bytes is not None:
+        address = str(json.loads(item.message_bytes).get("to", ""))
     return (
         str(row.leaf_index),
         row.at.astimezone(work.settings.zone).isoformat(timespec="seconds"),

@@ -1,26 +1,34 @@
 """What an institution has on record after some days: messages of each kind with their lives, written as rows."""
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert
 
+from outreach.archive.export import ExportResult, export_period
 from outreach.core import clock
 from outreach.core.access import Actor
+from outreach.core.database import Database
 from outreach.core.ids import new_id
+from outreach.core.settings import Settings, Smtp
 from outreach.delivery.channels.smtp import eml
 from outreach.delivery.tables import attempt, receipt, reply
 from outreach.ledger.append import Entry, SealedRef, record, seal_bytes
 from outreach.ledger.integrator import integrate
-from outreach.ledger.work import Opener, Work
+from outreach.ledger.seal import KeyRing
+from outreach.ledger.work import Opener, Work, opener
 from outreach.messages.payload import Payload, digest, to_bytes
 from outreach.messages.tables import message, message_revision
 from outreach.review.manifest import Bound, manifest_digest
 from outreach.review.tables import decision, decision_digest
 from tests.support.builders import Firm, Team, firm, make_client
+from tests.support.database import fresh_database
 
 CHINESE = "尊敬的测试甲客:\n您好!祝您生日快乐,万事顺意。<b>&amp;\u00a0\r\n第二行【示例证券】"
 ENGLISH = "Dear client,\nhappy birthday from all of us at Example Securities."
@@ -324,3 +332,29 @@ def whole_day() -> tuple[datetime, datetime]:
     """A period that holds everything these builders write."""
     now = clock.now()
     return now - timedelta(hours=1), now + timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Exported:
+    """An institution whose whole record lies in a bag."""
+
+    institution: Institution
+    result: ExportResult
+    open_work: Opener
+    keys: KeyRing
+    conninfo: str
+
+
+@contextmanager
+def exported(postgres: Path, folder: Path, *, more: int = 0) -> Iterator[Exported]:
+    """A database of its own with an institution, and the bag of its day in ``folder``."""
+    with fresh_database(postgres) as conninfo:
+        settings = Settings(home=folder / "var", keys=folder / "keys", smtp=Smtp("localhost", 25, SENDER))
+        keys, database = KeyRing.open(settings.keys, create=True), Database(conninfo, pool_size=4)
+        try:
+            open_work = opener(database, keys, settings)
+            made = institution(open_work, more=more)
+            result = export_period(open_work, made.firm.compliance, *whole_day(), folder / "bag")
+            yield Exported(made, result, open_work, keys, conninfo)
+        finally:
+            database.close()

@@ -201,16 +201,12 @@ def _author(row: AnyRow, names: Names) -> tuple[str, str]:
 
 def _paper(payload: Payload | None, source: str, items: Sequence[Evidence]) -> str:
     if payload is None:
-        why = next((item.why_no_body for item in items if item.why_no_body), "")
-        words_of = WHY.get(
-            why, "本消息的原文不在所选记录之内。The chosen records carry no text of this message."
-        )
-        return el("p", words(words_of), cls="missing")
-    parts = (
-        [el("div", words(payload.subject), cls="subject", data_of=f"{source}.subject")]
-        if payload.subject
-        else []
-    )
+        why = next((item.why_missing for item in items if item.why_missing), "")
+        none = both("所选记录不含本消息的原文。", "The chosen records carry no text of this message.")
+        return _missing(why) or el("p", none, cls="missing")
+    parts: list[str] = []
+    if payload.subject:
+        parts.append(el("div", words(payload.subject), cls="subject", data_of=f"{source}.subject"))
     parts.append(el("div", words(payload.text), cls="text", data_of=f"{source}.text"))
     if payload.html:
         written = el("div", words(payload.html), cls="source", data_of=f"{source}.html")
