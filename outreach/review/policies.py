@@ -1,18 +1,14 @@
 """What the policy version that is pinned to a submission says, and whether somebody may decide under it."""
 
 import math
-import tomllib
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import lru_cache
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
-from outreach.content.formats import PolicyFile
-from outreach.content.tables import content_version
+from outreach.content.in_force import policy_version
 from outreach.core.access import Actor, Permission, Role
-from outreach.core.errors import NotFound
 from outreach.review.wording import Refusal, refuse
 
 
@@ -44,26 +40,11 @@ class Policy:
 
 def policy_for(conn: Connection, version_id: UUID) -> Policy:
     """The policy of a pinned version. Raises NotFound when there is no such version."""
-    row = conn.execute(
-        select(content_version.c.name, content_version.c.files).where(
-            content_version.c.id == version_id, content_version.c.kind == "policy"
-        )
-    ).one_or_none()
-    if row is None:
-        raise NotFound(
-            "The policy of this submission is not there.", mend="Ask the operator to check the database."
-        )
-    (source,) = row.files.values()
-    return _read(version_id, row.name, source)
-
-
-@lru_cache(maxsize=256)
-def _read(version_id: UUID, name: str, source: str) -> Policy:
-    """A published version never changes, so it is parsed once in a process."""
-    said = PolicyFile.model_validate(tomllib.loads(source))
+    version = policy_version(conn, version_id)
+    said = version.meta
     return Policy(
-        version_id=version_id,
-        name=name,
+        version_id=version.id,
+        name=version.name,
         title_zh=said.title.zh,
         title_en=said.title.en,
         scope=said.scope,

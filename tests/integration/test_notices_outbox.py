@@ -119,9 +119,14 @@ def test_a_notice_taken_back_with_its_transaction_is_not_sent(open_work: Opener)
     built = firm(open_work)
     manager = built.b01.manager.staff_id
     assert manager is not None
-    with pytest.raises(Unavailable), open_work() as work:
-        tell(work, [manager], "reply", {"reply_id": "x"})
-        raise Unavailable
+
+    def break_off() -> None:
+        with open_work() as work:
+            tell(work, [manager], "reply", {"reply_id": "x"})
+            raise Unavailable
+
+    with pytest.raises(Unavailable):
+        break_off()
     assert send_notices(open_work, Postbox()) == SentNotices(0, 0)
     with open_work() as work:
         assert work.conn.execute(select(func.count()).select_from(notice)).scalar_one() == 0

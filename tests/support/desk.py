@@ -10,7 +10,16 @@ from outreach.ledger.work import Opener, Work
 from tests.support.builders import Firm, firm
 from tests.support.review_rows import content
 
-BIRTHDAY = "您好，{{ name }}，生日快乐！"
+_TEMPLATE = """
+title = { zh = "生日祝福", en = "Birthday" }
+category = "relationship"
+channels = ["sms"]
+languages = ["zh-CN"]
+
+[variables]
+name = { source = "client" }
+"""
+BIRTHDAY = {"template.toml": _TEMPLATE, "sms.zh-CN.j2": "您好，{{ name }}，生日快乐！"}
 
 _POLICY = """
 title = {{ zh = "{name}", en = "{name}" }}
@@ -60,7 +69,7 @@ class Desk:
     def template(self, work: Work, editor: Actor) -> UUID:
         """Another template, last edited by ``editor``."""
         approver = self.firm.head_office if editor is self.firm.compliance else self.firm.compliance
-        return content(work, "template", _fresh("template"), {"sms.zh-CN.j2": BIRTHDAY}, editor, approver)
+        return content(work, "template", _fresh("template"), BIRTHDAY, editor, approver)
 
     def lexicon_digest(self, work: Work) -> bytes:
         """The digest of the lexicons in force."""
@@ -90,7 +99,6 @@ def make_desk(open_work: Opener) -> Desk:
 
         reasons = {"reasons.toml": _REASONS}
         content(work, "reasons", "reasons", reasons, built.head_office, built.compliance)
-        birthday = {"sms.zh-CN.j2": BIRTHDAY}
         desk = Desk(
             firm=built,
             each=policy("each", "each"),
@@ -99,7 +107,7 @@ def make_desk(open_work: Opener) -> Desk:
             other_standing=policy("other-standing", "standing"),
             alert=policy("alert", "each", undo="0s"),
             firmwide=policy("firmwide", "batch", "firm", '["head_office"]'),
-            birthday=content(work, "template", "birthday", birthday, built.head_office, built.compliance),
+            birthday=content(work, "template", "birthday", BIRTHDAY, built.head_office, built.compliance),
         )
         desk.forbid(work, "保本保息")
     return desk
