@@ -1,0 +1,98 @@
+"""Server-side sessions: the cookie is a random token, the database keeps its SHA-256 and may revoke it."""
+
+import hashlib
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Connection, insert, select, update
+
+from outreach.auth.tables import account, web_session
+from outreach.core import clock
+from outreach.core.access import Actor
+from outreach.core.errors import NotFound
+from outreach.ledger.work import Opener, Work
+from outreach.people.staff import actor_for
+
+LIFETIME = timedelta(hours=12)
+IDLE = timedelta(hours=2)
+_SEEN_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Session:
+    """Who is signed in, and the token that their forms must carry (CSRF)."""
+
+    actor: Actor
+    csrf_token: str
+
+
+def begin(work: Work, staff_id: UUID) -> str:
+    """Start a session; returns the cookie's value. A new token each time, so none can be fixed beforehand."""
+    token = secrets.token_urlsafe(32)
+    now = clock.now()
+    work.conn.execute(
+        insert(web_session).values(
+            token_hash=_hash(token),
+            staff_id=staff_id,
+            csrf_token=secrets.token_urlsafe(32),
+            created_at=now,
+            seen_at=now,
+            expires_at=now + LIFETIME,
+        )
+    )
+    return token
+
+
+def resume(open_work: Opener, token: str) -> Session | None:
+    """The session of a cookie, or None when it ended, was revoked, or its owner left or was disabled."""
+    if not token:
+        return None
+    with open_work() as work:
+        now = clock.now()
+        row = work.conn.execute(
+            select(web_session, account.c.disabled)
+            .join(account, account.c.staff_id == web_session.c.staff_id)
+            .where(
+                web_session.c.token_hash == _hash(token),
+                web_session.c.revoked_at.is_(None),
+                web_session.c.expires_at > now,
+                web_session.c.seen_at > now - IDLE,
+                account.c.disabled.is_(False),
+            )
+        ).one_or_none()
+        if row is None:
+            return None
+        if row.seen_at < now - _SEEN_EVERY:
+            work.conn.execute(
+                update(web_session).where(web_session.c.token_hash == row.token_hash).values(seen_at=now)
+            )
+        try:
+            actor = actor_for(work.conn, row.staff_id, clock.today(work.settings.zone))
+        except NotFound:
+            return None
+        return Session(actor, row.csrf_token)
+
+
+def end(work: Work, token: str) -> None:
+    """Sign out: this session only."""
+    work.conn.execute(
+        update(web_session)
+        .where(web_session.c.token_hash == _hash(token), web_session.c.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+    )
+
+
+def revoke_all(conn: Connection, staff_id: UUID) -> int:
+    """End every session of one person, at once; returns how many there were."""
+    done = conn.execute(
+        update(web_session)
+        .where(web_session.c.staff_id == staff_id, web_session.c.revoked_at.is_(None))
+        .values(revoked_at=clock.now())
+    )
+    return done.rowcount
+
+
+def _hash(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

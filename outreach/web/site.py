@@ -1,0 +1,104 @@
+"""The site: pages, the providers' callbacks, and the headers that keep a page to itself."""
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from fastapi.staticfiles import StaticFiles
+
+from outreach.api.webhooks import webhook_router
+from outreach.core.errors import OutreachError
+from outreach.web import (
+    archive,
+    clients,
+    compose,
+    inbox,
+    mine,
+    operate,
+    people,
+    sandbox,
+    sign_in,
+)
+from outreach.web.frame import STATUS, Desk, SignInNeeded, Site, desk_of, error_page
+
+log = structlog.get_logger(__name__)
+
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " form-action 'self'; frame-src 'self'; base-uri 'none'; frame-ancestors 'self'; font-src 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+
+
+def create_site(site: Site) -> FastAPI:
+    """The ASGI application over the composition root."""
+    app = FastAPI(title="Outreach", docs_url=None, redoc_url=None, openapi_url=None)
+    desk = desk_of(site)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
+    app.include_router(webhook_router(site))
+    for room in (sign_in, inbox, compose, mine, people, clients, sandbox, operate, archive):
+        app.include_router(room.router(desk))
+
+    @app.get("/healthz")
+    def health() -> PlainTextResponse:
+        with site.open_work() as work:
+            work.conn.exec_driver_sql("SELECT 1")
+        return PlainTextResponse("ok")
+
+    @app.middleware("http")
+    async def guard(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if request.method == "POST" and not request.url.path.startswith(("/hooks/", "/api/")):
+            refused = _cross_site(request, site.settings.public_url)
+            if refused:
+                return PlainTextResponse(refused, status_code=403)
+        answer = await call_next(request)
+        for name, value in _HEADERS.items():
+            answer.headers.setdefault(name, value)
+        if not request.url.path.startswith("/static/"):
+            answer.headers.setdefault("Cache-Control", "no-store")
+        if request.cookies.get("outreach_notice") and request.method == "GET" and "text/html" in answer.headers.get("content-type", ""):
+            answer.delete_cookie("outreach_notice")
+        return answer
+
+    @app.exception_handler(SignInNeeded)
+    async def to_sign_in(request: Request, _: Exception) -> Response:
+        back = request.url.path if request.method == "GET" else "/"
+        if request.headers.get("hx-request") == "true":
+            return Response(status_code=401, headers={"HX-Redirect": "/sign-in"})
+        return RedirectResponse(f"/sign-in?next={quote(back)}", status_code=303)
+
+    @app.exception_handler(OutreachError)
+    async def in_words(request: Request, error: Exception) -> Response:
+        if not isinstance(error, OutreachError):
+            raise error
+        if request.url.path.startswith(("/hooks/", "/api/")):
+            body = {"error": error.code, "message": error.message, "mend": error.mend}
+            return JSONResponse(body, status_code=STATUS.get(error.code, 500))
+        try:
+            from starlette.concurrency import run_in_threadpool
+
+            made: Desk = await run_in_threadpool(desk, request)
+        except (SignInNeeded, OutreachError):
+            return PlainTextResponse(str(error), status_code=STATUS.get(error.code, 500))
+        return error_page(made, error)
+
+    return app
+
+
+def _cross_site(request: Request, public_url: str) -> str:
+    """Why a form must not be taken: another site sent it (Fetch Metadata; Origin where the browser has none)."""
+    fetched = request.headers.get("sec-fetch-site")
+    if fetched is not None:
+        return "" if fetched in {"same-origin", "none"} else "This form came from another site."
+    origin = request.headers.get("origin")
+    if origin and urlsplit(origin).netloc not in {request.headers.get("host", ""), urlsplit(public_url).netloc}:
+        return "This form came from another site."
+    return ""

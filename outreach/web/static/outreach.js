@@ -1,0 +1,40 @@
+"use strict";
+// Small comforts; every page works without them.
+
+// A file dropped anywhere on the drop zone goes into its file field.
+document.querySelectorAll(".drop").forEach((zone) => {
+  const field = zone.querySelector("input[type=file]");
+  for (const name of ["dragenter", "dragover"]) {
+    zone.addEventListener(name, (event) => { event.preventDefault(); zone.classList.add("over"); });
+  }
+  for (const name of ["dragleave", "drop"]) {
+    zone.addEventListener(name, () => zone.classList.remove("over"));
+  }
+  zone.addEventListener("drop", (event) => {
+    event.preventDefault();
+    if (event.dataTransfer.files.length) {
+      field.files = event.dataTransfer.files;
+      field.form.requestSubmit();
+    }
+  });
+});
+
+// A countdown until an approval can no longer be undone.
+document.querySelectorAll("[data-until]").forEach((element) => {
+  const until = Date.parse(element.dataset.until);
+  const tick = () => {
+    const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+    element.textContent = String(left);
+    if (left > 0) setTimeout(tick, 250);
+    else element.closest("[data-undo]")?.remove();
+  };
+  tick();
+});
+
+// A form is sent once.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (form.dataset.sent) { event.preventDefault(); return; }
+  form.dataset.sent = "1";
+  setTimeout(() => delete form.dataset.sent, 4000);
+});
