@@ -58,7 +58,7 @@ def test_a_flipped_bit_in_any_file_is_found(made: Exported, bag: Path) -> None:
         ".reply.txt",
         ".note.txt",
         ".eml",
-        ".sig",
+        ".tagmanifest.sig",
     } <= seen
     assert {".html", ".csv", ".jsonl", ".pub", ".pem", ".txt"} <= seen
     assert verify_bag(bag, made.result.fingerprint).ok
