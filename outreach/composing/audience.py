@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
@@ -12,6 +12,7 @@ from outreach.core.errors import BadInput
 from outreach.occasions.birthdays import LeapDayRule, birth_monthdays_on
 from outreach.occasions.lunar import lunar_days_of
 
+BirthdayKind = Literal["any", "solar", "lunar"]
 _DATED_FIELDS = frozenset({"id_expiry", "assessed_on", "opened_on", "margin_expiry", "birth_date"})
 
 
@@ -27,6 +28,7 @@ class Audience:
     kinds: Collection[str] = ()
     holders_of: Collection[str] = ()
     birthday_on: date | None = None
+    birthdays: BirthdayKind = "any"  # the solar one is kept by those who gave no lunar one
     leap_day: LeapDayRule = "02-28"
     dated_field: str = ""  # a date column of client
     dated_on: date | None = None  # the date that field must have
@@ -120,30 +122,28 @@ def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
     if audience.client_ids is not None:
         parts.append(("c.id = ANY(:ids)", {"ids": sorted(audience.client_ids)}))
     if audience.birthday_on is not None:
-        parts.append(_birthday(audience.birthday_on, audience.leap_day))
+        parts.append(_birthday(audience.birthday_on, audience.birthdays, audience.leap_day))
     if audience.dated_field:
         parts.append(_dated(audience))
     return [part for part, _ in parts], {k: v for _, values in parts for k, v in values.items()}
 
 
-def _birthday(day: date, leap_day: LeapDayRule) -> tuple[str, dict[str, Any]]:
+def _birthday(day: date, kind: BirthdayKind, leap_day: LeapDayRule) -> tuple[str, dict[str, Any]]:
     """Clients whose birthday is kept on ``day``: the lunar one by those who gave one, else the solar one."""
-    solar = sorted(birth_monthdays_on(day, leap_day))
-    lunar = sorted(lunar_days_of(day))
-    solar_part = " OR ".join(
+    solar = " OR ".join(
         f"(extract(month FROM c.birth_date) = {month:d} AND extract(day FROM c.birth_date) = {number:d})"
-        for month, number in solar
+        for month, number in sorted(birth_monthdays_on(day, leap_day))
     )
-    lunar_part = " OR ".join(
+    lunar = " OR ".join(
         f"(c.lunar_month = {one.month:d} AND c.lunar_day = {one.day:d}"
         f" AND coalesce(c.lunar_leap, false) = {str(one.leap).lower()})"
-        for one in lunar
+        for one in sorted(lunar_days_of(day))
     )
-    both = (
-        f"((c.lunar_month IS NULL AND c.birth_date IS NOT NULL AND ({solar_part}))"
-        f" OR (c.lunar_month IS NOT NULL AND ({lunar_part})))"
-    )
-    return both, {}
+    parts = {
+        "solar": f"(c.lunar_month IS NULL AND c.birth_date IS NOT NULL AND ({solar}))",
+        "lunar": f"(c.lunar_month IS NOT NULL AND ({lunar}))",
+    }
+    return parts[kind] if kind != "any" else f"({parts['solar']} OR {parts['lunar']})", {}
 
 
 def _dated(audience: Audience) -> tuple[str, dict[str, Any]]:

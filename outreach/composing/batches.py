@@ -72,12 +72,9 @@ def submission_of(conn: Connection, batch: Batch, branch_id: UUID | None) -> UUI
     return identifier
 
 
-def due_by(now: datetime, send_at: datetime, hours: float | None) -> datetime:
+def due_by(now: datetime, send_at: datetime, within: timedelta) -> datetime:
     """When the decision is needed: before the first message should leave, and within the policy's time."""
-    limit = now + timedelta(hours=hours) if hours is not None else None
-    if send_at <= now:
-        return limit or now
-    return min(send_at, limit) if limit else send_at
+    return now + within if send_at <= now else min(send_at, now + within)
 
 
 _MANIFEST = text(

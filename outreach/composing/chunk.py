@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, time
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import TemplateError
 from sqlalchemy import Connection, Row, text
 
-from outreach.composing.context import context_for
+from outreach.composing.context import client_context
 from outreach.composing.plan import Plan, Words, language_for
 from outreach.core.errors import BadInput, OutreachError
 from outreach.core.ids import new_id
@@ -42,16 +42,13 @@ class Composer:
     keys: KeyRing
     now: datetime
     home_zone: ZoneInfo
-    senders: Mapping[str, str]  # language -> the name a mail goes out under
     window: Window
     _sending: dict[str, tuple[datetime, date]]
 
     @classmethod
-    def of(
-        cls, plan: Plan, keys: KeyRing, now: datetime, home_zone: ZoneInfo, senders: Mapping[str, str]
-    ) -> "Composer":
+    def of(cls, plan: Plan, keys: KeyRing, now: datetime, home_zone: ZoneInfo) -> "Composer":
         """A Composer as of the instant ``now``."""
-        return cls(plan, keys, now, home_zone, senders, parse_window(plan.send_window), {})
+        return cls(plan, keys, now, home_zone, parse_window(plan.send_window), {})
 
     def compose(
         self, rows: Sequence[Row[Any]], already: Mapping[UUID, Sequence[datetime]]
@@ -120,7 +117,7 @@ class Composer:
         if broken is not None:
             return _left(row, broken)
         channel, point_id, address, language = chosen
-        context = context_for(plan, row, language, on)
+        context = {**plan.fixed[channel, language], **client_context(row, language)}
         words = plan.render(channel, language, context)
         findings = plan.check(channel, language, words)
         stopping = next((finding for finding in findings if finding.severity == "block"), None)
@@ -151,22 +148,8 @@ class Composer:
             send_window=plan.send_window,
             time_zone=zone_name,
             expires_at=plan.expires_at,
-            payload=self.payload(channel, address, language, words, row.name),
+            payload=payload_for(plan, channel, address, language, words, row.name),
         )
-
-    def payload(self, channel: str, address: str, language: str, words: Words, name: str) -> Payload:
-        """Exactly what the client gets."""
-        if channel == "email":
-            return Payload(
-                channel=channel,
-                to=address,
-                text=words.text,
-                sender=self.senders.get(language, self.senders["*"]),
-                subject=" ".join(words.subject.split()),
-                html=words.html,
-                recipient_name=name,
-            )
-        return Payload(channel=channel, to=address, text=words.text.strip(), recipient_name=name)
 
     def _when(self, zone_name: str) -> tuple[str, datetime, date]:
         """The client's zone (the firm's where it is unknown), when the message may leave, and which date that is."""
@@ -177,7 +160,9 @@ class Composer:
             except BadInput:
                 return self._when(str(self.home_zone))
             plan = self.plan
-            start = at_local(plan.send_date, time(), zone) if plan.send_date else plan.send_at
+            start = plan.send_at
+            if plan.send_date is not None and plan.at is not None:
+                start = at_local(plan.send_date, plan.at, zone)
             start = max(start, self.now)
             send_at = start if plan.urgent else next_open(start, self.window, zone)
             known = self._sending[zone_name] = (send_at, send_at.astimezone(zone).date())
@@ -208,6 +193,21 @@ class Composer:
         if reason is None or reason.code == "no_contact_point":
             return Broken("no_contact_point", {"channels": list(channels)})
         return reason
+
+
+def payload_for(plan: Plan, channel: str, address: str, language: str, words: Words, name: str) -> Payload:
+    """Exactly what the client gets."""
+    if channel == "email":
+        return Payload(
+            channel=channel,
+            to=address,
+            text=words.text,
+            sender=plan.senders.get(language, plan.senders["*"]),
+            subject=" ".join(words.subject.split()),
+            html=words.html,
+            recipient_name=name,
+        )
+    return Payload(channel=channel, to=address, text=words.text.strip(), recipient_name=name)
 
 
 def _left(row: Row[Any], broken: Broken, channel: str = "") -> LeftOut:

@@ -110,7 +110,7 @@ def _chunk(work: Work, plan: Plan, after: UUID, size: int) -> tuple[UUID | None,
     )
     if not rows:
         return None, 0, 0
-    composer = Composer.of(plan, work.keys, clock.now(), work.settings.zone, plan.firm_names)
+    composer = Composer.of(plan, work.keys, clock.now(), work.settings.zone)
     messages, left = composer.compose(rows, other_messages(conn, plan, [row.id for row in rows]))
     if plan.greeting and plan.send_date and messages:
         messages, lost = take_slots(conn, plan.greeting, plan.send_date, messages)

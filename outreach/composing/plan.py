@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -33,7 +33,10 @@ class Plan:
 
     ``languages`` pairs each channel with the languages the template has for it; ``fallback`` is the language
     declared for clients whose own is missing. ``greeting`` names the occasion of which an address gets one a
-    day ("" for none). ``signed``: goes out in the advisor's name.
+    day ("" for none). ``signed``: goes out in the advisor's name. ``at`` is the time of day on the client's own
+    clock, None when it goes out as soon as their window allows. ``fixed`` is the part of the templates' context
+    that is the same for all, by channel and language; ``senders`` the name a mail goes out under, by language
+    (``*``: any other).
     """
 
     occurrence_id: UUID
@@ -41,6 +44,7 @@ class Plan:
     send_date: date | None
     send_at: datetime
     expires_at: datetime
+    at: time | None
     audience: Audience
     batch: Batch
     per_branch: bool
@@ -60,10 +64,10 @@ class Plan:
     lexicon_digest: bytes
     render: Render
     check: Check
-    firm_names: Mapping[str, str]
+    fixed: Mapping[tuple[str, str], Mapping[str, Any]]
+    senders: Mapping[str, str]
     cap: Cap = field(default_factory=Cap)
     product_codes: tuple[str, ...] = ()
-    extra: Mapping[str, Any] = field(default_factory=dict)  # context of the occasion, the report or the event
 
 
 def language_for(plan: Plan, channel: str, language: str) -> str | None:

@@ -87,7 +87,7 @@ def _facts(conn: Connection, row: Row[Any], now: datetime) -> Facts:
         channel=row.channel,
         has_address=row.has_address,
         category=row.category,
-        occasion=occasion_of_template(conn, row.template_version_id) if row.template_version_id else "",
+        occasion=_occasion(conn, row),
         risk_level=row.risk_level,
         advice=row.advice,
         urgent=row.urgent,
@@ -99,6 +99,13 @@ def _facts(conn: Connection, row: Row[Any], now: datetime) -> Facts:
     )
 
 
+def _occasion(conn: Connection, row: Row[Any]) -> str:
+    # Only companies are asked: no other rule looks at the occasion.
+    if row.kind != "company" or row.template_version_id is None:
+        return ""
+    return occasion_of_template(conn, row.template_version_id)
+
+
 def cap_of(conn: Connection, job_version_id: UUID | None) -> Cap:
     """The frequency cap of a job's version; an advisor's request has none."""
     if job_version_id is None:
@@ -108,7 +115,8 @@ def cap_of(conn: Connection, job_version_id: UUID | None) -> Cap:
 
 def read_consents(stored: Sequence[str] | None) -> tuple[Consent, ...]:
     """The opt-outs in an array of ``channel:category``."""
-    return tuple(Consent(*pair.split(":", 1), opted_out=True) for pair in stored or ())
+    pairs = (pair.partition(":") for pair in stored or ())
+    return tuple(Consent(channel, category, opted_out=True) for channel, _, category in pairs)
 
 
 def signer_of(row: Row[Any]) -> Licences:

@@ -1,7 +1,7 @@
 """Stopping what waits: a client's consent or file changed, or a correction replaced the source (P5)."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -104,7 +104,7 @@ def _target(source: State, said: Verdict) -> State:
 
 def _by_params(
     members: Sequence[tuple[Row[Any], Verdict]],
-) -> Iterable[tuple[Mapping[str, Any] | Any, list[Row[Any]]]]:
+) -> Iterable[tuple[dict[str, Any], list[Row[Any]]]]:
     grouped: dict[str, tuple[dict[str, Any], list[Row[Any]]]] = {}
     for row, said in members:
         grouped.setdefault(repr(said.params), (said.params, []))[1].append(row)

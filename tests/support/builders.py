@@ -8,6 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import insert, select, update
 
+from outreach.content.loader import load_folder
+from outreach.content.publish import Release, publish
+from outreach.content.starter import starter_root
 from outreach.core import clock
 from outreach.core.access import Actor, Role
 from outreach.core.ids import new_id
@@ -98,6 +101,16 @@ def _person(work: Work, staff_no: str, name: str, role: Role, branch_id: UUID | 
         ),
     )
     return actor_for(work.conn, staff_id, clock.now().date())
+
+
+def publish_starter(open_work: Opener, people: Firm) -> Release:
+    """The starter set in force: published by head office, approved by compliance."""
+    content, faults = load_folder(starter_root())
+    assert faults == []
+    with open_work() as work:
+        assert people.head_office.staff_id is not None
+        assert people.compliance.staff_id is not None
+        return publish(work, content, people.head_office.staff_id, people.compliance.staff_id, bootstrap=True)
 
 
 def make_client(

@@ -1,0 +1,128 @@
+"""What is looked for in every text before a person sees it: lexicon, unfilled slots, disclosures, length, personal
+data. Pure; what needs the database (other clients' names) is in ``other_names``."""
+
+import html
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from outreach.composing.plan import Words
+from outreach.content.formats import Disclosure
+from outreach.content.matcher import Matcher
+from outreach.content.personal import find_personal_data
+from outreach.content.slots import unfilled_slots
+from outreach.content.sms import sms_length
+from outreach.messages.findings import Finding, Severity
+from outreach.messages.reasons import words as in_words
+
+SMS_LIMIT = 10  # segments; more is a letter, and gateways refuse it
+_GREETING = 1  # a greeting should fit one segment
+_TAGS = re.compile(r"<(?:style|head)\b.*?</(?:style|head)>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Requirements:
+    """What a text of this kind must satisfy. ``disclosures`` are the ids that must stand in it; ``numbers`` the
+    telephone numbers that may (the branch's and the author's)."""
+
+    matcher: Matcher
+    known: Mapping[str, Disclosure]
+    disclosures: Sequence[str] = ()
+    numbers: Collection[str] = ()
+    greeting: bool = False
+    locale: str = "zh-CN"
+
+
+def required_disclosures(known: Mapping[str, Disclosure], category: str, advice: bool) -> list[str]:
+    """The disclosures that a free text of ``category`` must carry (art. 51)."""
+    return [name for name, one in known.items() if category in one.categories or (one.advice and advice)]
+
+
+def check(channel: str, language: str, words: Words, wanted: Requirements) -> list[Finding]:
+    """Every finding in a rendered text, by field and place.
+
+    A ``block`` must not go out; a ``flag`` needs a person's eyes; a ``hint`` is advice to the author.
+    """
+    findings: list[Finding] = []
+    fields = {"text": words.text}
+    if channel == "email":
+        fields["subject"] = words.subject
+        if not words.subject.strip():
+            findings.append(_of("empty_text", "block", "subject", 0, 0, wanted))
+    if not words.text.strip():
+        findings.append(_of("empty_text", "block", "text", 0, 0, wanted))
+    for field, text in fields.items():
+        findings += _in_field(field, text, wanted)
+    if words.html:
+        findings += _in_html(words.html, findings, wanted)
+    missing = missing_disclosures(words.text, language, wanted)
+    if missing:
+        said = in_words("disclosure_missing", {"disclosures": missing}, wanted.locale)
+        findings.append(Finding("disclosure_missing", said.article, "block", "text", 0, 0, said.reason))
+    if channel == "sms":
+        findings += _length(words.text, wanted)
+    return findings
+
+
+def missing_disclosures(text: str, language: str, wanted: Requirements) -> list[str]:
+    """The required disclosures whose wording does not stand in ``text``."""
+    condensed = "".join(text.split())
+    missing: list[str] = []
+    for name in wanted.disclosures:
+        one = wanted.known.get(name)
+        if one is None:
+            continue
+        wording = one.zh if language.startswith("zh") else one.en
+        if "".join(wording.split()).rstrip("。.") not in condensed:
+            missing.append(wording)
+    return missing
+
+
+def _in_field(field: str, text: str, wanted: Requirements) -> list[Finding]:
+    chinese = wanted.locale.startswith("zh")
+    findings = [
+        Finding(
+            hit.rule,
+            hit.article,
+            hit.severity,
+            field,
+            hit.start,
+            hit.end,
+            hit.why_zh if chinese else hit.why_en,
+        )
+        for hit in wanted.matcher.find(text)
+    ]
+    for start, end in unfilled_slots(text):
+        findings.append(_of("unfilled", "block", field, start, end, wanted, variable="…"))
+    for place in find_personal_data(text, wanted.numbers):
+        kind = "mobile_number" if place.kind == "mobile" else place.kind
+        findings.append(_of("personal_data", "block", field, place.start, place.end, wanted, what=[kind]))
+    return findings
+
+
+def _in_html(source: str, found: Sequence[Finding], wanted: Requirements) -> list[Finding]:
+    """What only the HTML part says. Its places are those of its source, which the page does not show: none."""
+    known = {(finding.rule, finding.severity) for finding in found}
+    inside = _in_field("html", html.unescape(_TAGS.sub(" ", source)), wanted)
+    fresh = {(finding.rule, finding.severity): finding for finding in inside}
+    return [
+        Finding(one.rule, one.article, one.severity, "html", 0, 0, one.advice)
+        for key, one in sorted(fresh.items())
+        if key not in known
+    ]
+
+
+def _length(text: str, wanted: Requirements) -> list[Finding]:
+    segments = sms_length(text).segments
+    if segments > SMS_LIMIT:
+        return [_of("too_long", "block", "text", 0, 0, wanted, segments=segments, limit=SMS_LIMIT)]
+    if wanted.greeting and segments > _GREETING:
+        return [_of("too_long", "hint", "text", 0, 0, wanted, segments=segments, limit=_GREETING)]
+    return []
+
+
+def _of(
+    code: str, severity: Severity, field: str, start: int, end: int, wanted: Requirements, **params: object
+) -> Finding:
+    said = in_words(code, params, wanted.locale)
+    return Finding(code, said.article, severity, field, start, end, f"{said.reason}{said.mend}")

@@ -1,0 +1,194 @@
+"""Loading an occurrence's plan: every version that is pinned to it, and what of them all its clients share."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, text
+
+from outreach.composing.audience import Audience, BirthdayKind, dated_on
+from outreach.composing.batches import Batch, due_by
+from outreach.composing.checks import Requirements, check
+from outreach.composing.context import (
+    disclosure_text,
+    feed_context,
+    firm_name,
+    fixed_context,
+    occasion_context,
+)
+from outreach.composing.plan import Plan
+from outreach.content.formats import ClientDateTrigger, Disclosure, JobFile
+from outreach.content.in_force import (
+    TemplateVersion,
+    disclosures_in_force,
+    job_version,
+    lexicons_in_force,
+    policy_version,
+    template_version,
+)
+from outreach.core import clock
+from outreach.core.errors import NotFound
+from outreach.ledger.work import Work
+from outreach.messages.rules import Cap
+from outreach.occasions.festivals import FESTIVALS
+
+_OCCURRENCE = text(
+    """
+    SELECT o.*, f.kind AS feed_kind, f.code AS feed_code, f.risk_level AS feed_risk, f.data AS feed_data
+      FROM occurrence o LEFT JOIN feed_item f ON f.id = o.feed_item_id
+     WHERE o.id = :id
+    """
+)
+_BRANCH_NUMBERS = text("SELECT phone FROM branch UNION SELECT complaint_phone FROM branch")
+_STAFF_NUMBERS = text("SELECT phone FROM staff WHERE status = 'active' AND phone <> ''")
+
+
+def load_plan(work: Work, occurrence_id: UUID) -> Plan:
+    """The plan of a job's occurrence. Raises NotFound when the occurrence or a pinned version is missing."""
+    row = work.conn.execute(_OCCURRENCE, {"id": occurrence_id}).one_or_none()
+    if row is None or row.job_version_id is None:
+        raise NotFound("There is no such occurrence of a job.", mend="Look at the list of occurrences.")
+    job = job_version(work.conn, row.job_version_id).meta
+    template = template_version(work.conn, row.template_version_id)
+    policy = policy_version(work.conn, row.policy_version_id)
+    meta = template.meta
+    now = clock.now()
+    matcher, lexicon_digest = lexicons_in_force(work.conn)
+    known = disclosures_in_force(work.conn)
+    wanted = Requirements(
+        matcher=matcher,
+        known=known,
+        disclosures=meta.disclosures,
+        numbers=office_numbers(work),
+        greeting=meta.greeting,
+        locale=work.settings.locale,
+    )
+    title = meta.title.zh if work.settings.locale.startswith("zh") else meta.title.en
+    extra: Mapping[str, Any] = {}
+    if row.feed_data is not None:
+        extra = feed_context(row.feed_kind, row.feed_data, work.settings.zone)
+        title = f"{title}：{_headline(row.feed_data)}" if _headline(row.feed_data) else title
+    elif row.send_date is not None:
+        title = f"{title} {row.send_date.isoformat()}"
+    risk = (
+        row.feed_risk if row.feed_risk is not None else int(meta.risk_level[1]) if meta.risk_level else None
+    )
+    return Plan(
+        occurrence_id=row.id,
+        scheduled_month=row.scheduled_month,
+        send_date=row.send_date,
+        send_at=row.send_at,
+        expires_at=row.expires_at,
+        at=None if row.feed_item_id else job.at,
+        audience=_audience(job, row),
+        batch=Batch(
+            occurrence_id=row.id,
+            mode=policy.meta.mode,
+            policy_version_id=policy.id,
+            template_version_id=template.id,
+            title=title[:200],
+            category=meta.category,
+            author_id=template.last_editor,
+            urgent=job.urgent,
+            due_by=due_by(now, row.send_at, policy.meta.time_to_decide),
+            send_at=max(row.send_at, now),
+            expires_at=row.expires_at,
+        ),
+        per_branch=policy.meta.scope == "branch",
+        channels=job.channels,
+        send_window=work.settings.send_window or job.window,
+        category=meta.category,
+        occasion=meta.occasion or "",
+        greeting=meta.occasion or template.name if meta.greeting else "",
+        risk_level=risk,
+        advice=meta.advice,
+        urgent=job.urgent,
+        signed=job.in_name_of == "advisor",
+        languages={channel: template.languages(channel) for channel in job.channels},
+        fallback={"*": meta.fallback_language} if meta.fallback_language else {},
+        template_version_id=template.id,
+        author_id=template.last_editor,
+        lexicon_digest=lexicon_digest,
+        render=template.render,
+        check=partial(check, wanted=wanted),
+        fixed=_fixed(work, template, known, job, row, extra),
+        senders=senders(work),
+        cap=Cap(job.frequency_cap.per_day, job.frequency_cap.per_month),
+        product_codes=(row.feed_code,) if row.feed_code else (),
+    )
+
+
+def office_numbers(work: Work) -> frozenset[str]:
+    """The numbers that may stand in a text: the branches' and the staff's own."""
+    numbers = set(work.conn.execute(_BRANCH_NUMBERS).scalars()) | set(
+        work.conn.execute(_STAFF_NUMBERS).scalars()
+    )
+    return frozenset(number for number in numbers if number)
+
+
+def senders(work: Work) -> dict[str, str]:
+    """The name a mail goes out under, by language."""
+    names = {language: firm_name(work.settings, language) for language in ("zh-CN", "en")}
+    return names | {"*": names["zh-CN"]}
+
+
+def _fixed(
+    work: Work,
+    template: TemplateVersion,
+    known: Mapping[str, Disclosure],
+    job: JobFile,
+    row: Row[Any],
+    extra: Mapping[str, Any],
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """What is the same for every client, by channel and language."""
+    festival = FESTIVALS.get(template.meta.occasion or "")
+    fixed: dict[tuple[str, str], dict[str, Any]] = {}
+    for channel in job.channels:
+        for language in template.languages(channel):
+            disclosures = disclosure_text(known, template.meta.disclosures, language)
+            names = (
+                (festival.zh, festival.en) if festival else (template.meta.title.zh, template.meta.title.en)
+            )
+            occasion = {"occasion": occasion_context(*names, row.send_date, language)}
+            fixed[channel, language] = fixed_context(
+                work.settings, channel, language, disclosures, {**occasion, **extra}
+            )
+    return fixed
+
+
+def _headline(data: Mapping[str, Any]) -> str:
+    return str(data.get("title") or data.get("headline") or "")
+
+
+def _audience(job: JobFile, row: Row[Any]) -> Audience:
+    """Whom the job is for on this occasion: its own narrowing, the item's holders, the day's birthdays."""
+    wanted = job.audience
+    holders = set(wanted.holders_of)
+    if wanted.holders and row.feed_code:
+        holders.add(row.feed_code)
+    audience = Audience(
+        tiers=wanted.tiers,
+        branches=wanted.branches,
+        risk_classes=wanted.risk_classes,
+        tags=wanted.tags,
+        languages=wanted.languages,
+        kinds=(wanted.kind,) if wanted.kind else (),
+        holders_of=holders,
+    )
+    trigger = job.trigger
+    if not isinstance(trigger, ClientDateTrigger) or row.send_date is None:
+        return audience
+    day = dated_on(row.send_date, trigger.offset_days)
+    if trigger.field in _BIRTHDAYS:
+        return replace(audience, birthday_on=day, birthdays=_BIRTHDAYS[trigger.field])
+    # An account has an anniversary every year; the other dates come once.
+    return replace(audience, dated_field=trigger.field, dated_on=day, yearly=trigger.field == "opened_on")
+
+
+_BIRTHDAYS: dict[str, BirthdayKind] = {
+    "birthday": "any",
+    "birth_date": "solar",
+    "lunar_birthday": "lunar",
+}
