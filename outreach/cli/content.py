@@ -1,0 +1,121 @@
+"""``outreach init`` and ``outreach content``: an institution's folders, checked and published."""
+
+from pathlib import Path
+from uuid import UUID
+
+import click
+from sqlalchemy import select
+
+from outreach.auth.tables import account
+from outreach.cli.session import signed_in
+from outreach.content.check import check_folder
+from outreach.content.loader import ContentSet, Fault
+from outreach.content.publish import publish
+from outreach.content.starter import lay_out, starter_root
+from outreach.core.errors import BadInput, NotFound, RuleBroken
+from outreach.core.settings import Settings
+from outreach.ledger.work import Work
+
+_CONTENT = click.option(
+    "--content",
+    "folder",
+    type=click.Path(path_type=Path),
+    help="the folder that holds templates/, jobs/ and approvals/ (else OUTREACH_CONTENT, else the starter set)",
+)
+
+
+@click.command()
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def init(folder: Path) -> None:
+    """Lay the starter set out in DIR: templates/, jobs/ and approvals/, to be made your own."""
+    try:
+        files = lay_out(folder)
+    except OSError as error:
+        raise BadInput(
+            f"{folder} can't be written: {error.strerror}.", mend="Choose a folder that you may write to."
+        ) from error
+    click.echo(f"{len(files)} files in {folder}")
+    click.echo(f"check them    outreach content check --content {folder}")
+    click.echo(f"publish them  outreach content publish --content {folder} --second USER")
+
+
+@click.group()
+def content() -> None:
+    """Templates, jobs, policies and lexicons."""
+
+
+@content.command()
+@_CONTENT
+@click.pass_context
+def check(ctx: click.Context, folder: Path | None) -> None:
+    """Read and try everything; each fault with file, line and mend. Exit status 1 when there is one."""
+    root = _root(folder)
+    found, faults = check_folder(root)
+    _tell(faults, root)
+    if faults:
+        click.echo(f"{len(faults)} faults", err=True)
+        ctx.exit(1)
+    click.echo(_count(found))
+
+
+@content.command("publish")
+@_CONTENT
+@click.option("--second", required=True, metavar="USER", help="the user name of the person who approved it")
+@click.option("--note", default="", help="why, in your own words")
+@click.pass_context
+def publish_(ctx: click.Context, folder: Path | None, second: str, note: str) -> None:
+    """Make immutable versions of what changed, under a record of two persons: you, and --second."""
+    root = _root(folder)
+    found, faults = check_folder(root)
+    if faults:
+        _tell(faults, root)
+        click.echo(f"{len(faults)} faults; nothing was published", err=True)
+        ctx.exit(1)
+    with signed_in() as (outreach, actor):
+        if actor.staff_id is None:
+            raise RuleBroken(
+                "Content is published by a person.", rule="four_eyes", mend="Sign in as a member of staff."
+            )
+        with outreach.open_work(actor) as work:
+            release = publish(work, found, actor.staff_id, _staff_id(work, second), note=note)
+    if release.id is None:
+        click.echo(f"nothing has changed since release {release.number}")
+        return
+    click.echo(
+        f"release {release.number}: {len(release.versions)} new versions, {len(release.retired)} ended"
+    )
+    for kind, name, version in release.versions:
+        click.echo(f"  {kind} {name} {version}")
+    for kind, name, version in release.retired:
+        click.echo(f"  {kind} {name} {version} (ended)")
+
+
+def _root(folder: Path | None) -> Path:
+    root = folder or Settings.from_environment().content or starter_root()
+    if not root.is_dir():
+        raise BadInput(
+            f"{root} is not a folder.",
+            mend=f"Name the folder that holds templates/, jobs/ and approvals/, or run: outreach init {root}",
+        )
+    return root
+
+
+def _tell(faults: list[Fault], root: Path) -> None:
+    for fault in faults:
+        click.echo(f"{root / fault.file}:{fault.line}: {fault.message} {fault.mend}".rstrip(), err=True)
+
+
+def _count(found: ContentSet) -> str:
+    return (
+        f"no faults: {len(found.templates)} templates, {len(found.jobs)} jobs, {len(found.policies)} policies,"
+        f" {len(found.lexicons)} lexicons"
+    )
+
+
+def _staff_id(work: Work, username: str) -> UUID:
+    found: UUID | None = work.conn.execute(
+        select(account.c.staff_id).where(account.c.username == username, account.c.disabled.is_(False))
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound(f"There is no user {username!r}.", mend="Give the second person's user name.")
+    return found
