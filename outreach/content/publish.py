@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, select, text
+from sqlalchemy import Connection, Row, insert, text
 
 from outreach.content.loader import ContentSet, Source
 from outreach.content.tables import content_release, content_version
@@ -106,13 +106,12 @@ def digest_of(files: Mapping[str, str]) -> bytes:
     ).digest()
 
 
+_NEWEST = text("SELECT DISTINCT ON (kind, name) * FROM content_version ORDER BY kind, name, version DESC")
+
+
 def latest_versions(conn: Connection) -> dict[tuple[str, str], Row[Any]]:
     """The newest version of every (kind, name), ended ones included."""
-    rows = conn.execute(
-        select(content_version)
-        .distinct(content_version.c.kind, content_version.c.name)
-        .order_by(content_version.c.kind, content_version.c.name, content_version.c.version.desc())
-    )
+    rows = conn.execute(_NEWEST)
     return {(row.kind, row.name): row for row in rows}
 
 
