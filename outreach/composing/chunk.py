@@ -11,7 +11,7 @@ from jinja2 import TemplateError
 from sqlalchemy import Connection, Row, text
 
 from outreach.composing.context import client_context
-from outreach.composing.plan import Plan, Words, language_for
+from outreach.composing.plan import Plan, Words, expiry_of, language_for
 from outreach.core.errors import BadInput, OutreachError
 from outreach.core.ids import new_id
 from outreach.ledger.seal import KeyRing
@@ -43,7 +43,7 @@ class Composer:
     now: datetime
     home_zone: ZoneInfo
     window: Window
-    _sending: dict[str, tuple[datetime, date]]
+    _sending: dict[str, tuple[datetime, date, datetime]]
 
     @classmethod
     def of(cls, plan: Plan, keys: KeyRing, now: datetime, home_zone: ZoneInfo) -> "Composer":
@@ -78,8 +78,8 @@ class Composer:
 
     def _one(self, row: Row[Any], already: Sequence[datetime]) -> NewMessage | LeftOut:
         plan = self.plan
-        zone_name, send_at, on = self._when(row.time_zone)
-        if send_at >= plan.expires_at:
+        zone_name, send_at, on, expires_at = self._when(row.time_zone)
+        if send_at >= expires_at:
             return LeftOut(row.id, row.branch_id, "expired", {"send_at": send_at.isoformat()})
         today, month = (0, 0)
         if plan.cap != Cap() and already:
@@ -147,12 +147,13 @@ class Composer:
             send_at=send_at,
             send_window=plan.send_window,
             time_zone=zone_name,
-            expires_at=plan.expires_at,
+            expires_at=expires_at,
             payload=payload_for(plan, channel, address, language, words, row.name),
         )
 
-    def _when(self, zone_name: str) -> tuple[str, datetime, date]:
-        """The client's zone (the firm's where it is unknown), when the message may leave, and which date that is."""
+    def _when(self, zone_name: str) -> tuple[str, datetime, date, datetime]:
+        """The client's zone (the firm's where it is unknown), when the message may leave, which date that is there,
+        and when it expires."""
         known = self._sending.get(zone_name)
         if known is None:
             try:
@@ -163,9 +164,10 @@ class Composer:
             start = plan.send_at
             if plan.send_date is not None and plan.at is not None:
                 start = at_local(plan.send_date, plan.at, zone)
+            expires_at = expiry_of(plan, start)
             start = max(start, self.now)
             send_at = start if plan.urgent else next_open(start, self.window, zone)
-            known = self._sending[zone_name] = (send_at, send_at.astimezone(zone).date())
+            known = self._sending[zone_name] = (send_at, send_at.astimezone(zone).date(), expires_at)
         return zone_name, *known
 
     def _channel(self, row: Row[Any], facts: Facts) -> tuple[str, UUID, str, str] | Broken:

@@ -116,6 +116,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         fixed=_fixed(work, template, known, job, row, extra),
         senders=senders(work),
         cap=Cap(job.frequency_cap.per_day, job.frequency_cap.per_month),
+        life=job.expiry,
         product_codes=(row.feed_code,) if row.feed_code else (),
     )
 

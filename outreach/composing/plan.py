@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -67,7 +67,15 @@ class Plan:
     fixed: Mapping[tuple[str, str], Mapping[str, Any]]
     senders: Mapping[str, str]
     cap: Cap = field(default_factory=Cap)
+    life: timedelta | None = (
+        None  # a message expires so long after its own send time, and with the plan at last
+    )
     product_codes: tuple[str, ...] = ()
+
+
+def expiry_of(plan: Plan, send_at: datetime) -> datetime:
+    """When a message that may leave from ``send_at`` on stops being worth sending."""
+    return plan.expires_at if plan.life is None else min(plan.expires_at, send_at + plan.life)
 
 
 def language_for(plan: Plan, channel: str, language: str) -> str | None:

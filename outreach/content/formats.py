@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from outreach.core.access import Role
+from outreach.core.errors import BadInput
 from outreach.occasions.festivals import FESTIVALS
+from outreach.occasions.triggers import check_cron
 from outreach.occasions.windows import parse_window
 
 CATEGORIES = ("channel", "information", "consulting", "product", "relationship")
@@ -44,8 +46,18 @@ def _zone(value: str) -> str:
 
 
 def _window(value: str) -> str:
-    parse_window(value)
+    try:
+        parse_window(value)
+    except BadInput as error:
+        raise ValueError(f"{error} {error.mend}") from error
     return value
+
+
+def _cron(value: str) -> str:
+    try:
+        return check_cron(value)
+    except BadInput as error:
+        raise ValueError(f"{error} {error.mend}") from error
 
 
 def _festival(value: str) -> str:
@@ -112,7 +124,7 @@ class CronTrigger(Strict):
     """Fires by a five-field cron expression in the job's zone."""
 
     kind: Literal["cron"]
-    cron: str
+    cron: Annotated[str, AfterValidator(_cron)]
 
 
 class FestivalTrigger(Strict):

@@ -16,6 +16,8 @@ from outreach.core.errors import BadInput
 
 # The first zone to reach a civil date: UTC+14 all year.
 EASTERNMOST = ZoneInfo("Pacific/Kiritimati")
+# The last inhabited one: UTC-11 all year.
+WESTERNMOST = ZoneInfo("Pacific/Pago_Pago")
 
 _FORM = re.compile(r"(\d{1,2}):(\d{2})\s*[-–—~]\s*(\d{1,2}):(\d{2})")
 _DAY_MINUTES = 24 * 60

@@ -20,9 +20,9 @@ def on_feed_item_accepted(work: Work, event: FeedItemAccepted) -> None:
     item = work.conn.execute(select(feed_item).where(feed_item.c.id == event.item_id)).one()
     now = clock.now()
     for plan in plans_in_force(work.conn):
-        if plan.feed != event.kind:
+        if not plan.listens_to(event.kind, item.item_type):
             continue
-        expires = plan.expires_at(max(now, item.issued_at))
+        expires = max(now, item.issued_at) + plan.expiry
         if item.expires_at is not None:
             expires = min(expires, item.expires_at)
         late = expires <= now or item.issued_at < now - _STALE

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from outreach.occasions.triggers import Feed, Firing, Trigger, firings
+from outreach.occasions.triggers import Cron, Feed, Firing, Trigger, firings
+from outreach.occasions.windows import WESTERNMOST, at_local
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,23 @@ class Plan:
         """The firings to be composed in (after, until], earliest first. A feed job has none."""
         return [] if isinstance(self.trigger, Feed) else firings(self.trigger, after, until)
 
-    def expires_at(self, send_at: datetime) -> datetime:
-        """When a message of a firing stops being worth sending."""
-        return send_at + self.expiry
+    def listens_to(self, feed: str, item_type: str) -> bool:
+        """Whether an item of that feed and type fires it."""
+        trigger = self.trigger
+        if not isinstance(trigger, Feed) or trigger.kind != feed:
+            return False
+        return not trigger.types or item_type in trigger.types
+
+    def expires_at(self, firing: Firing) -> datetime:
+        """When the last message of a firing stops being worth sending: a dated one reaches each client on their
+        own clock, so the westernmost client's is the last."""
+        if firing.send_date is None or isinstance(self.trigger, Cron | Feed):
+            return firing.send_at + self.expiry
+        return at_local(firing.send_date, self.trigger.at, WESTERNMOST) + self.expiry
 
     def too_late(self, firing: Firing, now: datetime) -> bool:
         """Whether a firing that was missed may no longer be composed, by the job's own rule."""
-        if now >= self.expires_at(firing.send_at):
+        if now >= firing.send_at + self.expiry:
             return True
         # A firing whose send time is yet to come is never late: it only has less time for approval.
         late = now - max(firing.compose_at, firing.send_at) if now > firing.send_at else timedelta(0)

@@ -22,8 +22,8 @@ from outreach.scheduling.occurrences import add_occurrence, compose_soon, occurr
 from outreach.scheduling.plan import Plan
 from outreach.scheduling.tables import occurrence, schedule
 
-# How far back a new job looks: what is still worth sending today, although it was to be composed earlier.
-_FIRST_LOOK = timedelta(days=15)
+# How far back a new job looks: what is still worth sending, although it was to be composed earlier.
+_FIRST_LOOK = timedelta(days=75)
 _AHEAD = timedelta(days=400)
 
 
@@ -49,17 +49,23 @@ def tick(open_work: Opener, now: datetime | None = None) -> TickResult:
 
 def advance(work: Work, plan: Plan, now: datetime, result: TickResult) -> None:
     """Insert what is due of one job since its mark, and advance the mark, in this transaction."""
-    mark = _locked_mark(work, plan, now)
-    if mark is None or mark >= now:
+    locked = _locked_mark(work, plan, now)
+    if locked is None:
+        return
+    mark, fresh = locked
+    if mark >= now:
         return
     for firing in plan.due(mark, now):
         late = plan.too_late(firing, now)
+        if late and fresh:
+            continue  # What lies before a job's first day was never missed.
         added = add_occurrence(
             work,
             plan,
             firing.key,
             send_date=firing.send_date,
             send_at=firing.send_at,
+            expires_at=plan.expires_at(firing),
             expired=late,
             note="missed" if late else "",
         )
@@ -69,10 +75,10 @@ def advance(work: Work, plan: Plan, now: datetime, result: TickResult) -> None:
     work.conn.execute(update(schedule).where(schedule.c.job_name == plan.job_name).values(high_water=now))
 
 
-def _locked_mark(work: Work, plan: Plan, now: datetime) -> datetime | None:
-    """The job's mark, its row locked until this transaction ends; None when another tick holds it or the job is
-    switched off. A job seen for the first time starts a little in the past."""
-    work.conn.execute(
+def _locked_mark(work: Work, plan: Plan, now: datetime) -> tuple[datetime, bool] | None:
+    """The job's mark, its row locked until this transaction ends, and whether the job is seen for the first time
+    (it starts a little in the past); None when another tick holds the row or the job is switched off."""
+    made = work.conn.execute(
         insert(schedule)
         .values(job_name=plan.job_name, high_water=now - _FIRST_LOOK)
         .on_conflict_do_nothing(index_elements=["job_name"])
@@ -82,7 +88,7 @@ def _locked_mark(work: Work, plan: Plan, now: datetime) -> datetime | None:
         .where(schedule.c.job_name == plan.job_name)
         .with_for_update(skip_locked=True)
     ).one_or_none()
-    return row.high_water if row is not None and row.enabled else None
+    return (row.high_water, made.rowcount == 1) if row is not None and row.enabled else None
 
 
 def prepare_next(work: Work, job_name: str) -> UUID:
@@ -103,7 +109,13 @@ def prepare_next(work: Work, job_name: str) -> UUID:
         raise BadInput(f"{job_name} does not fire within a year.", mend="Check its trigger.")
     firing = upcoming[0]
     added = add_occurrence(
-        work, plan, firing.key, send_date=firing.send_date, send_at=firing.send_at, note="prepared ahead"
+        work,
+        plan,
+        firing.key,
+        send_date=firing.send_date,
+        send_at=firing.send_at,
+        expires_at=plan.expires_at(firing),
+        note="prepared ahead",
     )
     found = added or occurrence_id_of(work, job_name, firing.key)
     if found is None:

@@ -1,0 +1,80 @@
+"""The jobs in force as plans: a published definition's words, as the calendar needs them."""
+
+from functools import lru_cache
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
+
+from outreach.content.formats import (
+    ClientDateTrigger,
+    CronTrigger,
+    FeedTrigger,
+    FestivalTrigger,
+    JobFile,
+    TradingDayTrigger,
+)
+from outreach.content.in_force import JobVersion, jobs_in_force, policy_in_force, template_in_force
+from outreach.occasions.triggers import ClientDate, Cron, Feed, Festival, TradingDay, Trigger
+from outreach.occasions.windows import parse_window
+from outreach.scheduling.plan import Plan
+
+
+def plans_in_force(conn: Connection) -> list[Plan]:
+    """Every job in force with the versions it composes from now, by name. Raises NotFound before the first
+    publication."""
+    return [
+        _plan(
+            job.id,
+            job.name,
+            job.meta,
+            template_in_force(conn, job.meta.template).id,
+            policy_in_force(conn, job.meta.policy).id,
+        )
+        for job in jobs_in_force(conn)
+    ]
+
+
+def plan_of(conn: Connection, job: JobVersion) -> Plan:
+    """One job's plan with the versions in force now. Raises NotFound when its template or policy is not."""
+    template = template_in_force(conn, job.meta.template)
+    return _plan(job.id, job.name, job.meta, template.id, policy_in_force(conn, job.meta.policy).id)
+
+
+@lru_cache(maxsize=512)
+def _plan(
+    job_version_id: UUID, name: str, job: JobFile, template_version_id: UUID, policy_version_id: UUID
+) -> Plan:
+    return Plan(
+        job_name=name,
+        job_version_id=job_version_id,
+        template_version_id=template_version_id,
+        policy_version_id=policy_version_id,
+        trigger=trigger_of(job),
+        expiry=job.expiry,
+        catch_up=job.misfire.within if job.misfire.rule == "catch_up" else None,
+        top_up=job.top_up,
+    )
+
+
+def trigger_of(job: JobFile) -> Trigger:
+    """When a job fires."""
+    zone, window = ZoneInfo(job.zone), parse_window(job.window)
+    match job.trigger:
+        case FeedTrigger(feed=kind, types=types):
+            return Feed(kind=kind, types=types)
+        case CronTrigger(cron=expression):
+            return Cron(expression=expression, zone=zone)
+        case FestivalTrigger(festival=name, offset_days=offset):
+            return Festival(
+                name=name,
+                offset_days=offset,
+                at=job.at,
+                zone=zone,
+                window=window,
+                lead_working_days=job.lead,
+            )
+        case ClientDateTrigger():
+            return ClientDate(at=job.at, zone=zone, window=window, lead_working_days=job.lead)
+        case TradingDayTrigger():
+            return TradingDay(at=job.at, zone=zone, window=window, lead_working_days=job.lead)
