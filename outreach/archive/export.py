@@ -120,7 +120,7 @@ def _export(
         except BaseException as error:
             # OUT is ours only once it has taken the place of the unfinished folder.
             shutil.rmtree(partial if partial.exists() else out, ignore_errors=True)
-            _signature_of(out).unlink(missing_ok=True)
+            signature_of(out).unlink(missing_ok=True)
             told = _in_words(error, out)
             with suppress(OutreachError, DBAPIError):  # the database may be what went away
                 _fail(open_work, actor, export_id, told or error)
@@ -292,7 +292,7 @@ def _fill(
     cover = _cover(work, asked, chosen, names, latest.note, size, written.withheld, made)
     pages = write_dossier(work, bag, names, cover)
     listed = bag.finish(_info(work, asked, export_id, made))
-    signature = _signature_of(out)
+    signature = signature_of(out)
     signature.write_text(signing.sshsig(listed), encoding="ascii")
     return ExportResult(
         export_id=export_id,
@@ -310,7 +310,8 @@ def _fill(
     )
 
 
-def _signature_of(out: Path) -> Path:
+def signature_of(out: Path) -> Path:
+    """Where the signature over a bag's tag manifest lies: beside the bag."""
     return out.with_name(f"{out.name}.tagmanifest.sig")
 
 

@@ -1,12 +1,13 @@
 """Replies: an opt-out takes effect at once; anything else belongs to the client's advisor until answered."""
 
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.core import clock
@@ -164,23 +165,43 @@ def list_replies(
     work: Work, *, open_only: bool = False, before: UUID | None = None, limit: int = 50
 ) -> list[ReplyLine]:
     """Replies in scope, newest first; an advisor sees their own clients'."""
+    statement = _readable(work).order_by(reply.c.id.desc()).limit(limit)
+    if open_only:
+        statement = statement.where(reply.c.answered_at.is_(None), reply.c.kind == "reply")
+    if before is not None:
+        statement = statement.where(reply.c.id < before)
+    return _lines(work, statement)
+
+
+def replies_by_id(work: Work, reply_ids: Iterable[UUID]) -> dict[UUID, ReplyLine]:
+    """These replies, as far as they are in scope."""
+    wanted = sorted(set(reply_ids))
+    if not wanted:
+        return {}
+    return {line.id: line for line in _lines(work, _readable(work).where(reply.c.id.in_(wanted)))}
+
+
+def replies_of(work: Work, client_id: UUID, limit: int = 50) -> list[ReplyLine]:
+    """What a client wrote back, newest first, as far as it is in scope."""
+    statement = _readable(work).where(reply.c.client_id == client_id)
+    return _lines(work, statement.order_by(reply.c.received_at.desc(), reply.c.id.desc()).limit(limit))
+
+
+def _readable(work: Work) -> Select[Any]:
     condition = visible(work.actor, Permission.ANSWER_REPLIES, reply.c.branch_id)
     if work.actor.roles() == {Role.ADVISOR}:
         condition = condition & (reply.c.owner_id == work.actor.staff_id)
-    statement = (
+    return (
         select(
             reply, client.c.client_no, client.c.name.label("client_name"), staff.c.name.label("owner_name")
         )
         .outerjoin(client, client.c.id == reply.c.client_id)
         .outerjoin(staff, staff.c.id == reply.c.owner_id)
         .where(condition)
-        .order_by(reply.c.id.desc())
-        .limit(limit)
     )
-    if open_only:
-        statement = statement.where(reply.c.answered_at.is_(None), reply.c.kind == "reply")
-    if before is not None:
-        statement = statement.where(reply.c.id < before)
+
+
+def _lines(work: Work, statement: Select[Any]) -> list[ReplyLine]:
     rows = work.conn.execute(statement).all()
     texts = unseal_many(work, [row.body_id for row in rows])
     return [

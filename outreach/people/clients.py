@@ -1,5 +1,6 @@
 """Reading clients, always within the actor's scope."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -10,7 +11,7 @@ from outreach.core.access import Permission, Role, visible
 from outreach.core.database import AnyRow
 from outreach.core.errors import NotFound
 from outreach.ledger.work import Work
-from outreach.people.tables import branch, client, consent, contact_point, staff
+from outreach.people.tables import branch, client, consent, contact_point, holding, staff
 
 
 @dataclass(frozen=True)
@@ -117,3 +118,25 @@ def consents(work: Work, client_id: UUID) -> list[AnyRow]:
     """The client's present consents. Raises NotFound outside the actor's scope."""
     client_for(work, client_id)
     return list(work.conn.execute(select(consent).where(consent.c.client_id == client_id)))
+
+
+def holdings(work: Work, client_id: UUID) -> list[AnyRow]:
+    """What the client holds, by code. Raises NotFound outside the actor's scope."""
+    client_for(work, client_id)
+    return list(
+        work.conn.execute(select(holding).where(holding.c.client_id == client_id).order_by(holding.c.code))
+    )
+
+
+def names_at(work: Work, channel: str, addresses: Iterable[str]) -> dict[str, str]:
+    """address -> the name of a client in scope who has it (of several, the one with the first number)."""
+    wanted = sorted(set(addresses))
+    if not wanted:
+        return {}
+    rows = work.conn.execute(
+        select(contact_point.c.address, client.c.name)
+        .join(client, client.c.id == contact_point.c.client_id)
+        .where(contact_point.c.channel == channel, contact_point.c.address.in_(wanted), in_scope(work))
+        .order_by(client.c.client_no.desc())
+    )
+    return {row.address: row.name for row in rows}

@@ -1,6 +1,6 @@
 """Importing holdings: who holds what, for the audience of reports and events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from uuid import UUID
@@ -21,11 +21,15 @@ from outreach.people.importing.spool import Spool
 from outreach.people.tables import import_run
 
 _CHUNK = 10_000
+_SHOWN = 200
 
 
 @dataclass(frozen=True)
 class HoldingsResult:
-    """What an import of holdings did; ``rejects`` is the file of what was not taken, or None."""
+    """What an import of holdings did; ``rejects`` is the file of what was not taken, or None.
+
+    ``findings`` are the first of what was found; the file has all.
+    """
 
     import_id: UUID | None
     rows: int
@@ -35,6 +39,7 @@ class HoldingsResult:
     rejected: int
     duplicates: int
     rejects: Path | None
+    findings: tuple[Finding, ...] = field(default=(), repr=False)
 
 
 def preview_holdings(open_work: Opener, actor: Actor, path: Path) -> HoldingsResult:
@@ -165,4 +170,5 @@ def _counted(work: Work, path: Path, spool: Spool) -> HoldingsResult:
         rejected=rejected + len(unknown),
         duplicates=duplicates,
         rejects=None,
+        findings=tuple(islice(spool, _SHOWN)),
     )

@@ -1,6 +1,6 @@
 """Branches and staff, and the Actor that a member of staff is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
@@ -130,3 +130,12 @@ def branches(conn: Connection) -> dict[str, UUID]:
             if key:
                 found[key] = row.id
     return found
+
+
+def staff_names(conn: Connection, ids: Iterable[UUID]) -> dict[UUID, str]:
+    """id -> name, of these members of staff, whether still in service or not."""
+    wanted = sorted(set(ids))
+    if not wanted:
+        return {}
+    rows = conn.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_(wanted)))
+    return {row.id: row.name for row in rows}
