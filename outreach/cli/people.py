@@ -1,5 +1,6 @@
 """``outreach clients``, ``outreach holdings``, ``outreach feeds``: what comes in as files."""
 
+import sys
 from pathlib import Path
 from typing import TextIO
 
@@ -47,7 +48,7 @@ def import_clients(file: Path, yes: bool, only_preview: bool) -> None:
 
 
 def _stderr() -> TextIO:
-    return click.get_text_stream("stderr")
+    return sys.stderr
 
 
 def tell(preview: ImportPreview) -> None:

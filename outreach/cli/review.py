@@ -46,11 +46,11 @@ def list_(submission: UUID | None, after: str | None, limit: int) -> None:
             following = page.next_after
         else:
             lines = list_messages(work, submission, after, limit)
-            table = [
+            texts = [
                 (str(line.id), line.channel, line.client_no, ",".join(line.rules), line.excerpt)
                 for line in lines.items
             ]
-            rows(("MESSAGE", "CHANNEL", "CLIENT", "FINDINGS", "TEXT"), table)
+            rows(("MESSAGE", "CHANNEL", "CLIENT", "FINDINGS", "TEXT"), texts)
             following = lines.next_after
     if following:
         click.echo(f"more: --after {following}")

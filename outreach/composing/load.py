@@ -116,7 +116,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         fixed=_fixed(work, template, known, job, row, extra),
         senders=senders(work),
         cap=Cap(job.frequency_cap.per_day, job.frequency_cap.per_month),
-        life=job.expiry,
+        life=None if row.feed_item_id else job.expiry,
         product_codes=(row.feed_code,) if row.feed_code else (),
     )
 

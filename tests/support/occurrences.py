@@ -76,7 +76,7 @@ def make_item(
         insert(feed_item).values(
             id=identifier,
             kind=kind,
-            item_key=identifier.hex[:12],
+            item_key=identifier.hex,
             issued_at=now,
             code=code,
             risk_level=risk_level,

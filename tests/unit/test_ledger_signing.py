@@ -107,7 +107,9 @@ def test_the_fingerprint_is_the_one_ssh_keygen_prints(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [public_openssh(KEY.public), allowed_signers([KEY.public]), public_pem(KEY.public).decode()]
+    "text",
+    [public_openssh(KEY.public), allowed_signers([KEY.public]), public_pem(KEY.public).decode()],
+    ids=["openssh", "allowed-signers", "pem"],
 )
 def test_a_published_key_is_read_back(text: str) -> None:
     assert public_raw(read_public(text)) == public_raw(KEY.public)
