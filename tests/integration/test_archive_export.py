@@ -192,9 +192,9 @@ def test_a_large_dossier_has_pages(open_work: Opener, made: Institution, tmp_pat
     assert result.pages == 2
     first = (result.path / "data/index.html").read_text()
     second = (result.path / "data/dossier-00002.html").read_text()
-    # Every leaf is on one of the pages, and the first is full.
+    # A message's records share an article; the first page is full, the rest is on the second.
     assert first.count("<article") == PER_PAGE
-    assert first.count("<article") + second.count("<article") == result.records
+    assert 0 < second.count("<article") <= result.records - PER_PAGE
     assert 'href="index.html"' in second
     assert verify_bag(result.path, result.fingerprint).ok
 
