@@ -139,3 +139,12 @@ def staff_names(conn: Connection, ids: Iterable[UUID]) -> dict[UUID, str]:
         return {}
     rows = conn.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_(wanted)))
     return {row.id: row.name for row in rows}
+
+
+def branch_names(conn: Connection, locale: str) -> dict[UUID, str]:
+    """id -> name of every branch, in the reader's language."""
+    chinese = locale.startswith("zh")
+    return {
+        row.id: row.name if chinese else row.name_en or row.name
+        for row in conn.execute(select(branch.c.id, branch.c.name, branch.c.name_en))
+    }

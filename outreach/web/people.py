@@ -1,23 +1,29 @@
-"""The start page, who was left out and why, and clients' replies."""
+"""The start page, who was left out and why, and what clients answered."""
 
 import csv
 import io
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
 
-from outreach.care.tasks import open_tasks
+from outreach.care.tasks import Task, close_task, open_tasks
+from outreach.core import clock
 from outreach.core.access import Permission, Role, require
-from outreach.delivery.replies import list_replies, mark_answered
-from outreach.messages.leftout import LeftOutLine, list_left_out
+from outreach.core.errors import BadInput
+from outreach.delivery.replies import list_replies, replies_by_id
+from outreach.messages.leftout import LeftOutLine, left_out_by_rule, list_left_out
 from outreach.notices.outbox import mark_seen, unseen
 from outreach.people.importing.rejects import formula_safe
-from outreach.review.inbox import counts
-from outreach.web.frame import Desk
-from outreach.web.overview import sends_today, traps
+from outreach.web import overview
+from outreach.web.frame import Desk, safe_path
+
+PAGE = 50
+_RECENT = timedelta(days=30)
 
 
 def router(desk: Callable[[Request], Desk]) -> APIRouter:
@@ -31,11 +37,17 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             return desk.page(
                 "start.html",
-                inbox=counts(work) if actor.may(Permission.DECIDE) else None,
-                today=sends_today(work) if actor.may(Permission.WATCH_DELIVERY) or Role.ADVISOR in actor.roles() else None,
-                notices=unseen(work, 8, desk.locale),
-                tasks=open_tasks(work)[:8] if actor.may(Permission.ANSWER_REPLIES) else [],
-                traps=traps(desk.site.settings, desk.locale),
+                inbox=overview.inbox(work),
+                today=overview.sends_today(work),
+                mine=overview.mine(work),
+                notices=unseen(work, 6, desk.locale),
+                tasks=open_tasks(work, mine=Role.ADVISOR in actor.roles(), limit=6)
+                if actor.may(Permission.ANSWER_REPLIES)
+                else [],
+                machine=overview.machine(work),
+                record=overview.record(work),
+                traps=overview.traps(desk.site.settings, desk.locale),
+                safe=safe_path,
             )
 
     @routes.post("/notices/seen")
@@ -46,65 +58,126 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         return desk.go("/")
 
     @routes.get("/left-out")
-    def left_out(desk: here, rule: str = "", after: str = "") -> Response:
+    def left_out(
+        desk: here, rule: str = "", occurrence: UUID | None = None, after: UUID | None = None
+    ) -> Response:
         require(desk.actor, Permission.READ_CLIENTS)
         with desk.work() as work:
-            page = list_left_out(work, rule=rule or None, after=after or None, limit=50, locale=desk.locale)
-            return desk.page("left_out.html", page=page, rule=rule)
+            lines = list_left_out(
+                work,
+                occurrence_id=occurrence,
+                rule=rule or None,
+                after=after,
+                limit=PAGE + 1,
+                locale=desk.locale,
+            )
+            return desk.page(
+                "left_out.html",
+                lines=lines[:PAGE],
+                following=lines[PAGE - 1].id if len(lines) > PAGE else None,
+                rules=left_out_by_rule(work, clock.now() - _RECENT),
+                rule=rule,
+                occurrence=occurrence,
+                after=after,
+            )
 
     @routes.get("/left-out.csv")
-    def left_out_csv(desk: here, rule: str = "") -> Response:
+    def left_out_csv(desk: here, rule: str = "", occurrence: UUID | None = None) -> Response:
         require(desk.actor, Permission.READ_CLIENTS)
         return StreamingResponse(
-            _csv(desk, rule),
+            _csv(desk, rule, occurrence),
             media_type="text/csv; charset=utf-8",
             headers={"Content-Disposition": 'attachment; filename="left-out.csv"'},
         )
 
     @routes.get("/replies")
-    def replies(desk: here, before: UUID | None = None, everything: bool = False) -> Response:
+    def replies(desk: here, after: str = "") -> Response:
         require(desk.actor, Permission.ANSWER_REPLIES)
         with desk.work() as work:
-            lines = list_replies(work, open_only=not everything, before=before, limit=50)
-            return desk.page("replies.html", lines=lines, everything=everything)
+            tasks = open_tasks(work, after=_place(after), limit=PAGE + 1)
+            texts = replies_by_id(work, [task.reply_id for task in tasks if task.reply_id])
+            return desk.page(
+                "replies.html",
+                tasks=tasks[:PAGE],
+                texts=texts,
+                following=_key(tasks[PAGE - 1]) if len(tasks) > PAGE else "",
+                after=after,
+            )
 
-    @routes.post("/replies/{reply_id}/answered")
-    def answered(desk: here, reply_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
+    @routes.get("/replies/all")
+    def every_reply(desk: here, before: UUID | None = None) -> Response:
+        require(desk.actor, Permission.ANSWER_REPLIES)
+        with desk.work() as work:
+            lines = list_replies(work, before=before, limit=PAGE + 1)
+            return desk.page(
+                "replies_all.html",
+                lines=lines[:PAGE],
+                following=lines[PAGE - 1].id if len(lines) > PAGE else None,
+            )
+
+    @routes.post("/tasks/{task_id}/close")
+    def close(
+        desk: here,
+        task_id: UUID,
+        note: Annotated[str, Form(max_length=2000)] = "",
+        csrf: Annotated[str, Form()] = "",
+    ) -> Response:
         desk.check_form(csrf)
         with desk.work() as work:
-            mark_answered(work, reply_id)
-        return desk.go("/replies", desk.say("Noted as answered."))
+            close_task(work, task_id, note)
+        return desk.go("/replies", desk.say("Closed, with your note."))
 
     return routes
 
 
-def _csv(desk: Desk, rule: str) -> Iterator[str]:
+def _key(task: Task) -> str:
+    return f"{task.due_by.isoformat()}~{task.id}"
+
+
+def _place(key: str) -> tuple[datetime, UUID] | None:
+    """The place in the list of tasks that a key names. Raises BadInput."""
+    if not key:
+        return None
+    due_by, _, last = key.partition("~")
+    try:
+        return datetime.fromisoformat(due_by), UUID(last)
+    except ValueError:
+        raise BadInput("That is no place in this list.", mend="Start from its first page.") from None
+
+
+_HEADERS = ("Time", "Branch", "Client number", "Name", "Occasion", "Channel", "Why", "What to do", "Source")
+
+
+def _csv(desk: Desk, rule: str, occurrence: UUID | None) -> Iterator[str]:
     """Every left-out row, a page at a time: memory stays flat. UTF-8 with BOM, safe from formulas."""
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     buffer.write("\ufeff")
-    writer.writerow([desk.say(one) for one in ("Time", "Branch", "Client", "Name", "Occasion", "Why", "What to mend", "Source")])
-    after: str | None = None
+    writer.writerow([desk.say(one) for one in _HEADERS])
+    after: UUID | None = None
     while True:
         with desk.work() as work:
-            page = list_left_out(work, rule=rule or None, after=after, limit=1000, locale=desk.locale)
-        for line in page.items:
-            writer.writerow([formula_safe(cell) for cell in _cells(line)])
+            lines = list_left_out(
+                work, occurrence_id=occurrence, rule=rule or None, after=after, limit=1000, locale=desk.locale
+            )
+        for line in lines:
+            writer.writerow([formula_safe(cell) for cell in _cells(line, desk.site.settings.zone)])
         yield buffer.getvalue()
         buffer.seek(0)
         buffer.truncate()
-        after = page.next_after
-        if after is None:
+        if len(lines) < 1000:
             return
+        after = lines[-1].id
 
 
-def _cells(line: LeftOutLine) -> tuple[str, ...]:
+def _cells(line: LeftOutLine, zone: ZoneInfo) -> tuple[str, ...]:
     return (
-        line.at.isoformat(timespec="seconds"),
+        line.at.astimezone(zone).isoformat(timespec="seconds"),
         line.branch_name,
         line.client_no,
         line.client_name,
         line.title,
+        line.channel,
         line.reason,
         line.mend,
         line.article,

@@ -1,0 +1,74 @@
+"""Clients: the list with its search, one client's file, and the import of files."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Request
+from fastapi.responses import Response
+
+from outreach.core.access import Permission, require
+from outreach.delivery.replies import replies_of
+from outreach.messages.tally import messages_to
+from outreach.people.clients import client_for, consents, contact_points, holdings, search_clients
+from outreach.people.masking import masked, sees_addresses
+from outreach.people.staff import branch_names, staff_names
+from outreach.web import imports
+from outreach.web.frame import Desk
+
+PAGE = 50
+TIERS = ("diamond", "vip", "core", "ordinary")
+
+
+def router(desk: Callable[[Request], Desk]) -> APIRouter:
+    """The routes."""
+    routes = APIRouter()
+    here = Annotated[Desk, Depends(desk)]
+    routes.include_router(imports.router(desk))
+
+    @routes.get("/clients")
+    def search(desk: here, q: str = "", tier: str = "", after: str = "") -> Response:
+        require(desk.actor, Permission.READ_CLIENTS)
+        with desk.work() as work:
+            lines = search_clients(
+                work, q[:200], tiers=(tier,) if tier in TIERS else (), after=after[:64], limit=PAGE + 1
+            )
+            return desk.page(
+                "clients.html",
+                lines=lines[:PAGE],
+                following=lines[PAGE - 1].client_no if len(lines) > PAGE else "",
+                q=q,
+                tier=tier,
+                tiers=TIERS,
+                after=after,
+            )
+
+    @routes.get("/clients/{client_id}")
+    def one(desk: here, client_id: UUID, before: datetime | None = None) -> Response:
+        require(desk.actor, Permission.READ_CLIENTS)
+        with desk.work() as work:
+            row = client_for(work, client_id)
+            in_full = sees_addresses(desk.actor, row.branch_id)
+            people = [person for person in (row.advisor_id, row.consultant_id) if person]
+            contacts = messages_to(work, client_id, before=before, limit=PAGE + 1, locale=desk.locale)
+            heard = desk.actor.may(Permission.ANSWER_REPLIES, row.branch_id) and before is None
+            return desk.page(
+                "client.html",
+                client=row,
+                branch=branch_names(work.conn, desk.locale).get(row.branch_id, ""),
+                people=staff_names(work.conn, people),
+                points=[
+                    (point, point.address if in_full else masked(point.address))
+                    for point in contact_points(work, client_id)
+                ],
+                in_full=in_full,
+                consents=consents(work, client_id),
+                holdings=holdings(work, client_id),
+                contacts=contacts[:PAGE],
+                following=contacts[PAGE - 1].at if len(contacts) > PAGE else None,
+                replies=replies_of(work, client_id, 20) if heard else [],
+                before=before,
+            )
+
+    return routes

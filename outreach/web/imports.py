@@ -1,0 +1,141 @@
+"""Importing a file: hand it in, read what it would do, then apply it in one transaction."""
+
+from collections.abc import Callable
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi.responses import FileResponse, Response
+
+from outreach.core.access import Permission, require
+from outreach.core.errors import BadInput
+from outreach.people.apply import apply_import, preview_import
+from outreach.people.holdings import import_holdings, preview_holdings
+from outreach.people.imports import my_imports, rejects_of
+from outreach.web import uploads
+from outreach.web.background import Background, Task
+from outreach.web.frame import Desk
+from outreach.web.uploads import Upload
+
+_A_MOMENT = 1.0  # seconds a page waits for what may be quick
+
+
+def router(desk: Callable[[Request], Desk]) -> APIRouter:
+    """The routes."""
+    routes = APIRouter()
+    here = Annotated[Desk, Depends(desk)]
+    going = Background()
+
+    @routes.get("/import")
+    def form(desk: here) -> Response:
+        require(desk.actor, Permission.IMPORT)
+        with desk.work() as work:
+            return desk.page("import_start.html", imports=my_imports(work))
+
+    @routes.post("/import")
+    def hand_in(
+        desk: here,
+        file: Annotated[UploadFile | None, File()] = None,
+        kind: Annotated[str, Form()] = "clients",
+        csrf: Annotated[str, Form()] = "",
+    ) -> Response:
+        desk.check_form(csrf)
+        require(desk.actor, Permission.IMPORT)
+        if file is None or not file.filename:
+            raise BadInput("No file was chosen.", mend="Choose a CSV or XLSX file, or drop it on the page.")
+        home, owner = desk.site.settings.home, desk.actor.staff_id
+        upload = uploads.store(home, owner, kind, file.filename, file.file)
+        _begin_preview(going, desk, upload)
+        return desk.go(f"/import/{upload.id}")
+
+    @routes.get("/import/{upload_id}")
+    def shown(desk: here, upload_id: UUID) -> Response:
+        task, upload = _current(going, desk, upload_id)
+        task.wait(_A_MOMENT)
+        return desk.page("import.html", **_values(task, upload, upload_id))
+
+    @routes.get("/import/{upload_id}/progress")
+    def progress(desk: here, upload_id: UUID) -> Response:
+        task, upload = _current(going, desk, upload_id)
+        if task.ended:
+            return Response(status_code=200, headers={"HX-Refresh": "true"})
+        return desk.page("import_progress.html", **_values(task, upload, upload_id))
+
+    @routes.post("/import/{upload_id}/apply")
+    def apply(desk: here, upload_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
+        desk.check_form(csrf)
+        require(desk.actor, Permission.IMPORT)
+        done = going.get(f"{upload_id}:apply", desk.actor.staff_id)
+        if done is None or done.error is not None:
+            upload = uploads.find(desk.site.settings.home, desk.actor.staff_id, upload_id)
+            _begin_apply(going, desk, upload)
+        return desk.go(f"/import/{upload_id}")
+
+    @routes.post("/import/{upload_id}/discard")
+    def discard(desk: here, upload_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
+        desk.check_form(csrf)
+        uploads.discard(uploads.find(desk.site.settings.home, desk.actor.staff_id, upload_id))
+        going.forget(f"{upload_id}:preview")
+        return desk.go("/import", desk.say("Nothing was imported, and the file was deleted here."))
+
+    @routes.get("/imports/{import_id}/rejected.csv")
+    def rejected(desk: here, import_id: UUID) -> Response:
+        with desk.work() as work:
+            path = rejects_of(work, import_id)
+        return FileResponse(path, media_type="text/csv; charset=utf-8", filename=f"rejected-{import_id}.csv")
+
+    return routes
+
+
+def _current(going: Background, desk: Desk, upload_id: UUID) -> tuple[Task, Upload | None]:
+    """What goes on with a file of the actor's: its import, else its preview, begun again if need be."""
+    require(desk.actor, Permission.IMPORT)
+    owner = desk.actor.staff_id
+    applying = going.get(f"{upload_id}:apply", owner)
+    if applying is not None:
+        return applying, None
+    upload = uploads.find(desk.site.settings.home, owner, upload_id)
+    return going.get(f"{upload_id}:preview", owner) or _begin_preview(going, desk, upload), upload
+
+
+def _begin_preview(going: Background, desk: Desk, upload: Upload) -> Task:
+    open_work, actor = desk.site.open_work, desk.actor
+
+    def read(task: Task) -> Any:
+        if upload.kind == "holdings":
+            return preview_holdings(open_work, actor, upload.path)
+        return preview_import(open_work, actor, upload.path, name=upload.name, progress=task.tell)
+
+    return going.begin(f"{upload.id}:preview", actor.staff_id, f"{upload.kind}:preview", read)
+
+
+def _begin_apply(going: Background, desk: Desk, upload: Upload) -> Task:
+    open_work, actor = desk.site.open_work, desk.actor
+
+    def bring_in(task: Task) -> Any:
+        result: Any
+        if upload.kind == "holdings":
+            result = import_holdings(open_work, actor, upload.path)
+        else:
+            result = apply_import(open_work, actor, upload.path, name=upload.name, progress=task.tell)
+        uploads.discard(upload)
+        going.forget(f"{upload.id}:preview")
+        return result
+
+    return going.begin(f"{upload.id}:apply", actor.staff_id, f"{upload.kind}:apply", bring_in)
+
+
+def _values(task: Task, upload: Upload | None, upload_id: UUID) -> dict[str, Any]:
+    kind, _, stage = task.name.partition(":")
+    found = task.result
+    if found is not None and kind == "clients" and stage == "apply":
+        found = found.preview
+    return {
+        "task": task,
+        "upload": upload,
+        "upload_id": upload_id,
+        "kind": kind,
+        "stage": stage,
+        "found": found,
+        "result": task.result if stage == "apply" else None,
+    }

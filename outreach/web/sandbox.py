@@ -1,0 +1,126 @@
+"""The sandbox's phone and mailbox beside the inbox: what a client would see, and a place to type as the client."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form, Request
+from fastapi.responses import HTMLResponse, Response
+
+from outreach.core.access import Permission, Role, require
+from outreach.core.errors import BadInput, NotFound
+from outreach.people.clients import names_at
+from outreach.web.frame import Desk
+from outreach.web.loopback import Loopback, Mail, Phone, loopback
+
+# The mail as its sender wrote it, in a frame of its own that can do nothing at all.
+_MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
+
+
+def router(desk: Callable[[Request], Desk]) -> APIRouter:
+    """The routes."""
+    routes = APIRouter()
+    here = Annotated[Desk, Depends(desk)]
+
+    @routes.get("/sandbox")
+    def start(desk: here, number: str = "", show: str = "phone") -> Response:
+        box = _open(desk)
+        phones = box.recent_phones()
+        chosen = number or (phones[0].number if phones else "")
+        with desk.work() as work:
+            names = names_at(work, "sms", [*(phone.number for phone in phones), chosen])
+        return desk.page(
+            "sandbox.html",
+            phones=_with_chosen(phones, chosen),
+            names=names,
+            number=chosen,
+            bubbles=box.conversation(chosen) if chosen else [],
+            mails=box.recent_mails() if show == "mail" else [],
+            show=show if show in {"phone", "mail"} else "phone",
+            beside=_beside(desk),
+        )
+
+    @routes.get("/sandbox/phone")
+    def phone(desk: here, number: str = "", seen: int = -1) -> Response:
+        """The conversation, when it is not as ``seen`` bubbles ago; else 204."""
+        bubbles = _open(desk).conversation(number)
+        if len(bubbles) == seen:
+            return Response(status_code=204)
+        return desk.page("sandbox_phone.html", bubbles=bubbles, number=number)
+
+    @routes.get("/sandbox/phones")
+    def phones(desk: here, number: str = "", seen: str = "") -> Response:
+        """The list of phones, when another one is on top of it; else 204."""
+        found = _open(desk).recent_phones()
+        if _mark(found) == seen:
+            return Response(status_code=204)
+        with desk.work() as work:
+            names = names_at(work, "sms", [one.number for one in found])
+        return desk.page(
+            "sandbox_phones.html", phones=_with_chosen(found, number), names=names, number=number
+        )
+
+    @routes.post("/sandbox/type")
+    def type_on_phone(
+        desk: here,
+        number: Annotated[str, Form(max_length=20)] = "",
+        body: Annotated[str, Form(max_length=1000)] = "",
+        csrf: Annotated[str, Form()] = "",
+    ) -> Response:
+        desk.check_form(csrf)
+        box = _open(desk)
+        if not number or not body.strip():
+            raise BadInput("There is nothing to send.", mend="Choose a phone and type something.")
+        box.type_on_phone(number, body)
+        if desk.partial:
+            return desk.page("sandbox_phone.html", bubbles=box.conversation(number), number=number)
+        return desk.go(f"/sandbox?number={number.replace('+', '%2B')}")
+
+    @routes.get("/sandbox/mails")
+    def mails(desk: here, seen: int = -1) -> Response:
+        found = _open(desk).recent_mails()
+        if seen == (found[0].n if found else 0):
+            return Response(status_code=204)
+        return desk.page("sandbox_mails.html", mails=found)
+
+    @routes.get("/sandbox/mail/{n}")
+    def mail(desk: here, n: int) -> Response:
+        return desk.page("sandbox_mail.html", mail=_mail(desk, n))
+
+    @routes.get("/sandbox/mail/{n}/html")
+    def mail_html(desk: here, n: int) -> Response:
+        return HTMLResponse(_mail(desk, n).html, headers={"Content-Security-Policy": _MAIL_POLICY})
+
+    return routes
+
+
+def _open(desk: Desk) -> Loopback:
+    """The sandbox. Raises NotFound where there is none, Forbidden for whoever never sees messages."""
+    require(desk.actor, Permission.READ_MESSAGES)
+    state = desk.site.settings.sandbox_state
+    if state is None:
+        raise NotFound("There is no sandbox here: messages go to real providers.")
+    return loopback(state)
+
+
+def _mail(desk: Desk, n: int) -> Mail:
+    found = _open(desk).mail(n)
+    if found is None:
+        raise NotFound("There is no such mail in the sandbox.")
+    return found
+
+
+def _with_chosen(phones: list[Phone], chosen: str) -> list[Phone]:
+    if not chosen or any(phone.number == chosen for phone in phones):
+        return phones
+    return [Phone(chosen, None, ""), *phones]
+
+
+def _mark(phones: list[Phone]) -> str:
+    return f"{phones[0].number}-{len(phones)}" if phones else ""
+
+
+def _beside(desk: Desk) -> str:
+    """The page that stands beside the phone."""
+    if desk.actor.may(Permission.DECIDE):
+        return "/inbox"
+    return "/mine" if Role.ADVISOR in desk.actor.roles() else ""
