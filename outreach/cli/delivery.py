@@ -14,7 +14,6 @@ from outreach.core.errors import NotFound
 from outreach.delivery.channels.base import Fate
 from outreach.delivery.sweep import settle
 from outreach.delivery.tables import attempt
-from outreach.ledger.work import Work
 from outreach.messages.states import State
 from outreach.messages.tables import message
 

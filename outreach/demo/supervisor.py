@@ -9,10 +9,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.request import urlopen
 
 import click
 
 from outreach.core.errors import Unavailable
+from outreach.core.settings import Settings
 from outreach.demo.sandbox.launch import SERVERS, Running, launch
 
 ROLES = ("web", "scheduler", "worker")
@@ -142,6 +144,15 @@ def free_port(wanted: int, host: str = "127.0.0.1") -> int:
     raise Unavailable(
         f"No port from {wanted} to {wanted + 99} is free.", mend="Set OUTREACH_PORT to a free port."
     )
+
+
+def answers(settings: Settings) -> bool:
+    """Whether the web server of ``settings`` answers, with its database behind it."""
+    try:
+        with urlopen(f"http://{settings.host}:{settings.port}/healthz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
 
 
 def wait_until(ready: Callable[[], bool], what: str, seconds: float = 60.0) -> None:
