@@ -1,7 +1,7 @@
 """The archive: exports with their progress, and the check of the record itself."""
 
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
@@ -45,6 +45,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 state=record_state(work) if may_verify else None,
                 first=today.replace(day=1),
                 last=today,
+                moment=datetime.fromisoformat,
             )
 
     @routes.post("/archive/export")

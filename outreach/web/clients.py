@@ -18,7 +18,7 @@ from outreach.web import imports
 from outreach.web.frame import Desk
 
 PAGE = 50
-TIERS = ("diamond", "vip", "core", "ordinary")
+TIERS = ("diamond", "platinum", "gold", "silver", "vip", "core", "ordinary")
 
 
 def router(desk: Callable[[Request], Desk]) -> APIRouter:

@@ -137,6 +137,8 @@ class Desk:
             "number": partial(number_text, self.locale),
             "time_left": partial(time_left, self.locale),
             "partial": self.partial,
+            # Within another page of ours (the sandbox's): without the header that stands there already.
+            "embedded": self.request.headers.get("sec-fetch-dest") == "iframe",
         }
 
 

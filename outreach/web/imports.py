@@ -9,7 +9,8 @@ from fastapi.responses import FileResponse, Response
 
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput
-from outreach.people.apply import apply_import, preview_import
+from outreach.core.i18n import number_text
+from outreach.people.apply import ImportPreview, apply_import, preview_import
 from outreach.people.holdings import import_holdings, preview_holdings
 from outreach.people.imports import my_imports, rejects_of
 from outreach.web import uploads
@@ -52,14 +53,14 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     def shown(desk: here, upload_id: UUID) -> Response:
         task, upload = _current(going, desk, upload_id)
         task.wait(_A_MOMENT)
-        return desk.page("import.html", **_values(task, upload, upload_id))
+        return desk.page("import.html", **_values(desk, task, upload, upload_id))
 
     @routes.get("/import/{upload_id}/progress")
     def progress(desk: here, upload_id: UUID) -> Response:
         task, upload = _current(going, desk, upload_id)
         if task.ended:
             return Response(status_code=200, headers={"HX-Refresh": "true"})
-        return desk.page("import_progress.html", **_values(task, upload, upload_id))
+        return desk.page("import_progress.html", **_values(desk, task, upload, upload_id))
 
     @routes.post("/import/{upload_id}/apply")
     def apply(desk: here, upload_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
@@ -125,7 +126,7 @@ def _begin_apply(going: Background, desk: Desk, upload: Upload) -> Task:
     return going.begin(f"{upload.id}:apply", actor.staff_id, f"{upload.kind}:apply", bring_in)
 
 
-def _values(task: Task, upload: Upload | None, upload_id: UUID) -> dict[str, Any]:
+def _values(desk: Desk, task: Task, upload: Upload | None, upload_id: UUID) -> dict[str, Any]:
     kind, _, stage = task.name.partition(":")
     found = task.result
     if found is not None and kind == "clients" and stage == "apply":
@@ -137,5 +138,25 @@ def _values(task: Task, upload: Upload | None, upload_id: UUID) -> dict[str, Any
         "kind": kind,
         "stage": stage,
         "found": found,
+        "sentence": _sentence(desk, found) if isinstance(found, ImportPreview) else "",
         "result": task.result if stage == "apply" else None,
     }
+
+
+def _sentence(desk: Desk, found: ImportPreview) -> str:
+    """What stands out in a client file: "7 birthdays today, 31 VIP and core clients without an advisor, …"."""
+    said = (
+        (found.birthdays_today, "1 birthday today", "%(n)s birthdays today"),
+        (
+            found.orphans,
+            "1 VIP or core client without an advisor",
+            "%(n)s VIP and core clients without an advisor",
+        ),
+        (found.expired_assessments, "1 risk assessment expired", "%(n)s risk assessments expired"),
+        (found.rejected, "1 row refused", "%(n)s rows refused"),
+    )
+    parts = [
+        desk.say(one) if count == 1 else desk.say(many, n=number_text(desk.locale, count))
+        for count, one, many in said
+    ]
+    return desk.say(", ").join(parts)

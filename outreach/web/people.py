@@ -17,6 +17,7 @@ from outreach.core.access import Permission, Role, require
 from outreach.core.errors import BadInput
 from outreach.delivery.replies import list_replies, replies_by_id
 from outreach.messages.leftout import LeftOutLine, left_out_by_rule, list_left_out
+from outreach.messages.reasons import words
 from outreach.notices.outbox import mark_seen, unseen
 from outreach.people.importing.rejects import formula_safe
 from outreach.web import overview
@@ -38,7 +39,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             return desk.page(
                 "start.html",
                 inbox=overview.inbox(work),
-                today=overview.sends_today(work),
+                sends=overview.sends_today(work),
                 mine=overview.mine(work),
                 notices=unseen(work, 6, desk.locale),
                 tasks=open_tasks(work, mine=Role.ADVISOR in actor.roles(), limit=6)
@@ -48,6 +49,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 record=overview.record(work),
                 traps=overview.traps(desk.site.settings, desk.locale),
                 safe=safe_path,
+                today=clock.today(desk.site.settings.zone),
             )
 
     @routes.post("/notices/seen")
@@ -79,6 +81,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 rule=rule,
                 occurrence=occurrence,
                 after=after,
+                reason_name=lambda code: words(code, {}, desk.locale).reason,
             )
 
     @routes.get("/left-out.csv")
