@@ -90,7 +90,7 @@ async def run_worker(
         crews = [
             asyncio.create_task(
                 app.run_worker_async(
-                    queues=queues,
+                    queues=list(queues),
                     concurrency=concurrency,
                     wait=wait,
                     delete_jobs="always",
@@ -106,16 +106,16 @@ async def run_worker(
         ]
         rescue = asyncio.create_task(_rescue_stalled(app))
         stopping = asyncio.create_task(stop.wait())
+        working = asyncio.ensure_future(asyncio.gather(*crews))
         try:
-            working = asyncio.ensure_future(asyncio.gather(*crews))
             ends = cast("set[asyncio.Future[Any]]", {stopping, working})
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.done():
                 await working  # raises what ended it
         finally:
-            for task in (rescue, stopping, *crews):
+            for task in (rescue, stopping, working, *crews):
                 task.cancel()
-            await asyncio.gather(rescue, stopping, *crews, return_exceptions=True)
+            await asyncio.gather(rescue, stopping, working, *crews, return_exceptions=True)
 
 
 async def _rescue_stalled(app: procrastinate.App) -> None:
