@@ -106,16 +106,17 @@ async def run_worker(
         ]
         rescue = asyncio.create_task(_rescue_stalled(app))
         stopping = asyncio.create_task(stop.wait())
-        working = asyncio.ensure_future(asyncio.gather(*crews))
+        working: asyncio.Future[Any] = asyncio.gather(*crews)
         try:
-            ends = cast("set[asyncio.Future[Any]]", {stopping, working})
+            ends: set[asyncio.Future[Any]] = {stopping, working}
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if not stopping.done():
                 await working  # raises what ended it
         finally:
-            for task in (rescue, stopping, working, *crews):
+            ending: list[asyncio.Future[Any]] = [rescue, stopping, working, *crews]
+            for task in ending:
                 task.cancel()
-            await asyncio.gather(rescue, stopping, working, *crews, return_exceptions=True)
+            await asyncio.gather(*ending, return_exceptions=True)
 
 
 async def _rescue_stalled(app: procrastinate.App) -> None:
