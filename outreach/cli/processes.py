@@ -33,12 +33,13 @@ def migrate() -> None:
 @click.command()
 def web() -> None:
     """Serve the pages and the providers' callbacks."""
+    from outreach.api.webhooks import webhook_router
     from outreach.web.site import create_site
 
     settings = Settings.from_environment()
     with opened(pool_size=16) as outreach:
         config = uvicorn.Config(
-            create_site(outreach),
+            create_site(outreach, [webhook_router(outreach)]),
             host=settings.host,
             port=settings.port,
             log_level="warning",

@@ -1,15 +1,14 @@
 """The site: pages, the providers' callbacks, and the headers that keep a page to itself."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from fastapi.staticfiles import StaticFiles
 
-from outreach.api.webhooks import webhook_router
 from outreach.core.errors import OutreachError
 from outreach.web import (
     archive,
@@ -38,12 +37,13 @@ _HEADERS = {
 }
 
 
-def create_site(site: Site) -> FastAPI:
-    """The ASGI application over the composition root."""
+def create_site(site: Site, others: Sequence[APIRouter] = ()) -> FastAPI:
+    """The ASGI application over the composition root; ``others`` are routes beside the pages (callbacks)."""
     app = FastAPI(title="Outreach", docs_url=None, redoc_url=None, openapi_url=None)
     desk = desk_of(site)
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
-    app.include_router(webhook_router(site))
+    for routes in others:
+        app.include_router(routes)
     for room in (sign_in, inbox, compose, mine, people, clients, sandbox, operate, archive):
         app.include_router(room.router(desk))
 
