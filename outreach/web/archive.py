@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
@@ -45,7 +47,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 state=record_state(work) if may_verify else None,
                 first=today.replace(day=1),
                 last=today,
-                moment=datetime.fromisoformat,
+                span=partial(_span, desk.site.settings.zone),
             )
 
     @routes.post("/archive/export")
@@ -129,6 +131,15 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise BadInput(f"{text!r} is no date.", mend="Write it as 2026-01-31.") from None
+
+
+def _span(zone: ZoneInfo, query: dict[str, Any]) -> tuple[date, date] | None:
+    """The civil dates of an export's period, in the firm's zone, as they were asked."""
+    start, end = query.get("start"), query.get("end")
+    if not start or not end:
+        return None
+    last = datetime.fromisoformat(end) - timedelta(seconds=1)
+    return datetime.fromisoformat(start).astimezone(zone).date(), last.astimezone(zone).date()
 
 
 def _name(what: str, client_no: str, first: str, last: str, key: UUID) -> str:

@@ -72,7 +72,7 @@ class Loopback:
         ]
         return sorted(bubbles, key=lambda bubble: bubble.at)
 
-    def recent_phones(self) -> list[Phone]:
+    def recent_phones(self, limit: int = 30) -> list[Phone]:
         """The phones of the last texts, the latest on top."""
         entries = [
             entry for server in (self.twilio, self.gateway) for entry in _newest(f"{server}/control", server)
@@ -81,7 +81,7 @@ class Loopback:
         for entry in sorted(entries, key=lambda one: -one["time"]):
             number = str(entry["from"] if entry["kind"] == "inbound" else entry["to"])
             phones.setdefault(number, Phone(number, _instant(entry["time"]), str(entry["body"])[:40]))
-        return list(phones.values())[:30]
+        return list(phones.values())[:limit]
 
     def type_on_phone(self, number: str, body: str) -> None:
         """The client answers: by the provider that last wrote to the phone, else by the number's country."""

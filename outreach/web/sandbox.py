@@ -1,7 +1,8 @@
 """The sandbox's phone and mailbox beside the inbox: what a client would see, and a place to type as the client."""
 
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, Any
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import HTMLResponse, Response
@@ -31,21 +32,25 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         return desk.page(
             "sandbox.html",
             phones=_with_chosen(phones, chosen),
+            phones_mark=_mark(phones),
             names=names,
-            number=chosen,
-            bubbles=box.conversation(chosen) if chosen else [],
             mails=box.recent_mails() if show == "mail" else [],
             show=show if show in {"phone", "mail"} else "phone",
             beside=_beside(desk),
+            **_screen(box, chosen, follow=not number),
         )
 
     @routes.get("/sandbox/phone")
-    def phone(desk: here, number: str = "", seen: int = -1) -> Response:
-        """The conversation, when it is not as ``seen`` bubbles ago; else 204."""
-        bubbles = _open(desk).conversation(number)
-        if len(bubbles) == seen:
+    def phone(desk: here, number: str = "", seen: str = "", follow: bool = False) -> Response:
+        """The conversation, when it has changed since ``seen``; else 204. ``follow``: of whoever had the last text."""
+        box = _open(desk)
+        if follow and (phones := box.recent_phones(1)):
+            number = phones[0].number
+        values = _screen(box, number, follow)
+        if values["mark"] == seen:
             return Response(status_code=204)
-        return desk.page("sandbox_phone.html", bubbles=bubbles, number=number)
+        with desk.work() as work:
+            return desk.page("sandbox_phone.html", names=names_at(work, "sms", [number]), **values)
 
     @routes.get("/sandbox/phones")
     def phones(desk: here, number: str = "", seen: str = "") -> Response:
@@ -56,7 +61,11 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             names = names_at(work, "sms", [one.number for one in found])
         return desk.page(
-            "sandbox_phones.html", phones=_with_chosen(found, number), names=names, number=number
+            "sandbox_phones.html",
+            phones=_with_chosen(found, number),
+            phones_mark=_mark(found),
+            names=names,
+            phone_no=number,
         )
 
     @routes.post("/sandbox/type")
@@ -72,8 +81,8 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             raise BadInput("There is nothing to send.", mend="Choose a phone and type something.")
         box.type_on_phone(number, body)
         if desk.partial:
-            return desk.page("sandbox_phone.html", bubbles=box.conversation(number), number=number)
-        return desk.go(f"/sandbox?number={number.replace('+', '%2B')}")
+            return desk.page("sandbox_phone.html", names={}, **_screen(box, number))
+        return desk.go(f"/sandbox?number={quote(number)}")
 
     @routes.get("/sandbox/mails")
     def mails(desk: here, seen: int = -1) -> Response:
@@ -107,6 +116,19 @@ def _mail(desk: Desk, n: int) -> Mail:
     if found is None:
         raise NotFound("There is no such mail in the sandbox.")
     return found
+
+
+def _screen(box: Loopback, number: str, follow: bool = False) -> dict[str, Any]:
+    """What a phone's screen shows; ``mark`` differs when it does."""
+    bubbles = box.conversation(number) if number else []
+    arrived = sum(bubble.status == "delivered" for bubble in bubbles)
+    tail = number[-4:]
+    return {
+        "phone_no": number,
+        "bubbles": bubbles,
+        "mark": f"{tail}-{len(bubbles)}-{arrived}",
+        "follow": follow,
+    }
 
 
 def _with_chosen(phones: list[Phone], chosen: str) -> list[Phone]:

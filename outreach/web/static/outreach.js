@@ -38,3 +38,13 @@ document.addEventListener("submit", (event) => {
   form.dataset.sent = "1";
   setTimeout(() => delete form.dataset.sent, 4000);
 });
+
+// The sandbox's phone follows the newest text until somebody types on it; what was sent leaves the field.
+document.addEventListener("htmx:config:request", (event) => {
+  const request = event.detail.ctx.request;
+  if (document.activeElement?.matches(".type input")) request.action = request.action.replace("&follow=true", "");
+});
+document.addEventListener("htmx:after:swap", (event) => {
+  const form = event.detail.ctx.sourceElement?.closest?.("form.type");
+  if (form) { form.reset(); form.querySelector("input[type=text]").focus(); }
+});
