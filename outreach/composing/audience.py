@@ -34,6 +34,7 @@ class Audience:
     dated_on: date | None = None  # the date that field must have
     yearly: bool = False  # only its month and day count (anniversaries)
     client_ids: Collection[UUID] | None = None  # exactly these (an advisor's request)
+    signer_id: UUID | None = None  # in whose name it goes out instead of the client's own advisor's
 
 
 # Clients first, by key, then what belongs to them: one contact point a channel (the one recorded first), the
@@ -63,7 +64,7 @@ SELECT c.id, c.client_no, c.name, c.gender, c.kind, c.birth_date, c.tier, c.risk
        w.consents, p.points
   FROM chosen c
   JOIN branch b ON b.id = c.branch_id
-  LEFT JOIN staff s ON s.id = c.advisor_id AND s.status = 'active'
+  LEFT JOIN staff s ON s.id = coalesce(CAST(:signer AS uuid), c.advisor_id) AND s.status = 'active'
   LEFT JOIN LATERAL (
         SELECT array_agg(channel || ':' || category) AS consents
           FROM consent WHERE client_id = c.id AND state = 'opted_out'
@@ -89,6 +90,7 @@ def read_chunk(
     conditions, parameters = _conditions(audience)
     statement = _HEAD + "".join(f"       AND {condition}\n" for condition in conditions) + _TAIL
     parameters |= {"after": after, "month": month, "occurrence": occurrence_id, "size": size}
+    parameters["signer"] = audience.signer_id
     return conn.execute(text(statement), parameters).all()
 
 

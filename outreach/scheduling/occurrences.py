@@ -59,6 +59,43 @@ def add_occurrence(
     return identifier
 
 
+REQUEST = "advisor"  # the job_name of what a person asked for
+
+
+def add_request(
+    work: Work,
+    occurrence_id: UUID,
+    *,
+    requested_by: UUID,
+    template_version_id: UUID | None,
+    policy_version_id: UUID,
+    send_at: datetime,
+    expires_at: datetime,
+) -> UUID:
+    """Insert the occurrence of an advisor's request; its messages are written in the same transaction."""
+    on = send_at.astimezone(work.settings.zone).date()
+    work.conn.execute(text("SELECT ensure_month(:month)"), {"month": on.replace(day=1)})
+    now = clock.now()
+    work.conn.execute(
+        insert(occurrence).values(
+            id=occurrence_id,
+            job_name=REQUEST,
+            occurrence_key=str(occurrence_id),
+            template_version_id=template_version_id,
+            policy_version_id=policy_version_id,
+            scheduled_month=on.replace(day=1),
+            send_date=on,
+            send_at=send_at,
+            expires_at=expires_at,
+            requested_by=requested_by,
+            state="composed",
+            composed_at=now,
+            created_at=now,
+        )
+    )
+    return occurrence_id
+
+
 def compose_soon(work: Work, occurrence_id: UUID) -> None:
     """Defer the composing of an occurrence, unless that waits already."""
     defer(work.conn, "compose_occurrence", lock=f"compose:{occurrence_id}", occurrence_id=str(occurrence_id))

@@ -1,0 +1,329 @@
+"""What an advisor wants to say, and the plan that makes messages of it: the same plan, and the same checks, as a job's.
+
+A free text is dressed like a template: the SMS signature before it, the disclosures that its kind requires (art. 51),
+the contacts of a mail (art. 40, 50), and how to opt out.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+from uuid import UUID
+
+from outreach.composing.audience import Audience
+from outreach.composing.batches import Batch, due_by
+from outreach.composing.checks import Requirements, check, required_disclosures
+from outreach.composing.context import (
+    disclosure_text,
+    fixed_context,
+    is_chinese,
+    occasion_context,
+    opt_out_text,
+    signature,
+)
+from outreach.composing.load import office_numbers, senders
+from outreach.composing.plan import Plan
+from outreach.content.formats import CATEGORIES, Disclosure, TemplateFile
+from outreach.content.in_force import (
+    PolicyVersion,
+    TemplateVersion,
+    disclosures_in_force,
+    lexicons_in_force,
+    policies_in_force,
+    template_in_force,
+    templates_in_force,
+)
+from outreach.content.render import Rendered
+from outreach.core import clock
+from outreach.core.errors import BadInput, NotFound
+from outreach.core.settings import Settings
+from outreach.ledger.work import Work
+from outreach.occasions.festivals import FESTIVALS
+
+CHANNELS = ("sms", "email")
+LARGEST = 500  # clients of one request; more is a job
+LONGEST = 5000  # characters of a text
+LIFE = timedelta(days=3)  # a request that was not decided and sent by then expires
+DEFAULT_WINDOW = "09:00-20:00"
+_FEEDS = frozenset({"report", "event"})
+
+
+@dataclass(frozen=True)
+class RequestDraft:
+    """A message in the making. Either ``template`` (its id, with ``values`` for its own text variables) or ``text``
+    is given; in a free text ``{称呼}`` and ``{salutation}`` stand for how the client is addressed.
+
+    ``channel``: the one preferred ("": the client's own choice). ``send_at``: not before (None: as soon as it may).
+    ``advice`` and ``risk_level`` (1 to 5) say what a free text is, in ``category``.
+    """
+
+    client_ids: tuple[UUID, ...]
+    text: str = ""
+    subject: str = ""
+    template: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    channel: str = ""
+    category: str = "relationship"
+    advice: bool = False
+    risk_level: int | None = None
+    send_at: datetime | None = None
+
+
+def offered_templates(work: Work) -> list[TemplateVersion]:
+    """The templates that an advisor may start from: those that need no feed's item."""
+    return [one for one in templates_in_force(work.conn) if not _sources(one.meta) & _FEEDS]
+
+
+def own_variables(template: TemplateVersion) -> list[str]:
+    """The variables of a template that its author fills in."""
+    return [name for name, one in template.meta.variables.items() if one.source == "text"]
+
+
+def checked(draft: RequestDraft) -> RequestDraft:
+    """The draft itself. Raises BadInput for one that can't be made into messages."""
+    if not draft.client_ids:
+        raise BadInput("No client is chosen.", mend="Choose at least one.")
+    if len(set(draft.client_ids)) > LARGEST:
+        raise BadInput(
+            f"{len(set(draft.client_ids))} clients are more than one request may have.",
+            mend=f"Choose up to {LARGEST}, or ask head office for a job.",
+        )
+    if bool(draft.template) == bool(draft.text.strip()):
+        raise BadInput("There is nothing to say.", mend="Choose a template or write a text.")
+    if len(draft.text) > LONGEST or len(draft.subject) > 200:
+        raise BadInput(
+            "The text is too long.", mend=f"Write up to {LONGEST} characters, a subject up to 200."
+        )
+    if draft.channel not in ("", *CHANNELS):
+        raise BadInput(f"There is no channel {draft.channel!r}.", mend=f"Use one of: {', '.join(CHANNELS)}.")
+    if draft.category not in CATEGORIES:
+        raise BadInput(
+            f"There is no category {draft.category!r}.", mend=f"Use one of: {', '.join(CATEGORIES)}."
+        )
+    if draft.risk_level is not None and not 1 <= draft.risk_level <= 5:
+        raise BadInput(f"R{draft.risk_level} is no risk level.", mend="Use R1 to R5.")
+    if draft.send_at is not None and draft.send_at.tzinfo is None:
+        raise BadInput("The time to send at has no time zone.", mend="Give one.")
+    return draft
+
+
+def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
+    """The plan of a draft. Raises BadInput for an unusable draft, NotFound for an unknown template or a missing
+    policy."""
+    checked(draft)
+    now = clock.now()
+    template = template_in_force(work.conn, draft.template) if draft.template else None
+    if template is not None and _sources(template.meta) & _FEEDS:
+        raise BadInput(f"{draft.template} needs an item of a feed.", mend="Choose another template.")
+    category = template.meta.category if template else draft.category
+    policy = advisors_policy(work, category)
+    send_at = max(draft.send_at or now, now)
+    if send_at > now + timedelta(days=180):
+        raise BadInput("That is more than half a year ahead.", mend="Choose an earlier day.")
+    send_date = send_at.astimezone(work.settings.zone).date()
+    matcher, lexicon_digest = lexicons_in_force(work.conn)
+    known = disclosures_in_force(work.conn)
+    advice = template.meta.advice if template else draft.advice
+    wanted = (
+        list(template.meta.disclosures) if template else required_disclosures(known, draft.category, advice)
+    )
+    channels = _channels(draft, template)
+    risk = draft.risk_level
+    if template is not None:
+        risk = int(template.meta.risk_level[1]) if template.meta.risk_level else None
+    title = _title(template.meta, work.settings) if template else first_words(draft)
+    render = template.render if template else partial(free_text, work.settings, draft, known, wanted)
+    meta = template.meta if template else None
+    return Plan(
+        occurrence_id=occurrence_id,
+        scheduled_month=send_date.replace(day=1),
+        send_date=send_date,
+        send_at=send_at,
+        expires_at=send_at + LIFE,
+        at=None,
+        audience=Audience(client_ids=set(draft.client_ids), signer_id=work.actor.staff_id),
+        batch=Batch(
+            occurrence_id=occurrence_id,
+            mode=policy.meta.mode,
+            policy_version_id=policy.id,
+            template_version_id=template.id if template else None,
+            title=title,
+            category=category,
+            author_id=work.actor.staff_id,
+            urgent=False,
+            due_by=due_by(now, send_at, policy.meta.time_to_decide),
+            send_at=send_at,
+            expires_at=send_at + LIFE,
+        ),
+        per_branch=True,
+        channels=channels,
+        send_window=work.settings.send_window or DEFAULT_WINDOW,
+        category=category,
+        occasion=(meta.occasion or "") if meta else "",
+        greeting=(meta.occasion or draft.template) if meta and meta.greeting else "",
+        risk_level=risk,
+        advice=advice,
+        urgent=False,
+        signed=True,
+        languages=_languages(channels, template),
+        fallback={"*": meta.fallback_language} if meta and meta.fallback_language else {},
+        template_version_id=template.id if template else None,
+        author_id=work.actor.staff_id,
+        lexicon_digest=lexicon_digest,
+        render=render,
+        check=partial(
+            check,
+            wanted=Requirements(
+                matcher=matcher,
+                known=known,
+                disclosures=wanted,
+                numbers=office_numbers(work),
+                greeting=bool(meta and meta.greeting),
+                locale=work.settings.locale,
+            ),
+        ),
+        fixed=_fixed(work, draft, template, channels, known, wanted, send_at),
+        senders=senders(work),
+    )
+
+
+def advisors_policy(work: Work, category: str) -> PolicyVersion:
+    """The policy that governs what advisors write in ``category``. Raises NotFound when there is none."""
+    for policy in policies_in_force(work.conn):
+        if policy.meta.governs.authors == "advisors" and category in policy.meta.governs.categories:
+            return policy
+    raise NotFound(
+        f"No policy governs what advisors write in the category {category}.",
+        mend="Compliance publishes one with governs.authors = “advisors”.",
+    )
+
+
+def first_words(draft: RequestDraft) -> str:
+    """A title for the inbox: the subject or the beginning of the text."""
+    line = " ".join((draft.subject or draft.text).split())
+    return line if len(line) <= 30 else line[:29] + "…"
+
+
+def free_text(
+    settings: Settings,
+    draft: RequestDraft,
+    known: Mapping[str, Disclosure],
+    wanted: list[str],
+    channel: str,
+    language: str,
+    context: Mapping[str, Any],
+) -> Rendered:
+    """The author's own words to one client, dressed for the channel."""
+    salutation = str(context["client"]["salutation"])
+    said = fill(draft.text, salutation)
+    subject = fill(draft.subject, salutation) or first_words(draft)
+    disclosures = disclosure_text(known, wanted, language)
+    text = dress(settings, channel, language, said, disclosures, context)
+    return Rendered(subject=subject if channel == "email" else "", text=text, html="")
+
+
+def fill(text: str, salutation: str) -> str:
+    """``text`` with the client's salutation in its place."""
+    for slot in ("{称呼}", "{salutation}"):
+        text = text.replace(slot, salutation)
+    return text.strip()
+
+
+def dress(
+    settings: Settings, channel: str, language: str, said: str, disclosures: str, context: Mapping[str, Any]
+) -> str:
+    """``said`` with what must stand around it; what stands there already is not repeated."""
+    chinese = is_chinese(language)
+    parts = [said]
+    if disclosures and "".join(disclosures.split()) not in "".join(said.split()):
+        parts.append(disclosures)
+    opt_out = opt_out_text(channel, language)
+    if channel == "sms":
+        name = signature(settings, language)
+        if opt_out not in said:
+            parts.append(opt_out)
+        text = (" " if not chinese or not disclosures else "").join(part for part in parts if part)
+        return text if text.startswith(name) else f"{name}{'' if chinese else ' '}{text}"
+    contacts = _contacts(context, settings, chinese)
+    if contacts not in said:
+        parts.append(contacts)
+    if opt_out not in said:
+        parts.append(opt_out)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _contacts(context: Mapping[str, Any], settings: Settings, chinese: bool) -> str:
+    """Who writes, with the licence number, and where to ask or complain (art. 17, 40, 50)."""
+    branch, advisor = context["branch"], context.get("advisor")
+    if chinese:
+        who = f"{advisor['name']}（执业编号 {advisor['licence']}）\n" if advisor else ""
+        where = f"电话 {branch['phone']} · 投诉电话 {branch['complaint_phone']}"
+        return f"{who}{settings.firm_name} {branch['name']} · {where}"
+    who = f"{advisor['name']} (licence {advisor['licence']})\n" if advisor else ""
+    return (
+        f"{who}{settings.firm_name_en}, {branch['name']} · phone {branch['phone']}"
+        f" · complaints {branch['complaint_phone']}"
+    )
+
+
+def _sources(meta: TemplateFile) -> set[str]:
+    return {one.source for one in meta.variables.values()}
+
+
+def _title(meta: TemplateFile, settings: Settings) -> str:
+    return meta.title.zh if settings.locale.startswith("zh") else meta.title.en
+
+
+def _channels(draft: RequestDraft, template: TemplateVersion | None) -> tuple[str, ...]:
+    possible = [one for one in CHANNELS if template is None or one in template.meta.channels]
+    if draft.channel:
+        if draft.channel not in possible:
+            raise BadInput(
+                f"{draft.template} has no text for {draft.channel}.", mend="Choose another channel."
+            )
+        return (draft.channel,)
+    return tuple(possible)
+
+
+def _languages(channels: tuple[str, ...], template: TemplateVersion | None) -> dict[str, tuple[str, ...]]:
+    return {channel: template.languages(channel) if template else ("zh-CN", "en") for channel in channels}
+
+
+def _fixed(
+    work: Work,
+    draft: RequestDraft,
+    template: TemplateVersion | None,
+    channels: tuple[str, ...],
+    known: Mapping[str, Disclosure],
+    wanted: list[str],
+    send_at: datetime,
+) -> dict[tuple[str, str], dict[str, Any]]:
+    extra: dict[str, Any] = {}
+    names = ("", "")
+    if template is not None:
+        for name in own_variables(template):
+            _place(extra, name, draft.values.get(name, ""))
+        festival = FESTIVALS.get(template.meta.occasion or "")
+        title = template.meta.title
+        names = (festival.zh, festival.en) if festival else (title.zh, title.en)
+    on = send_at.astimezone(work.settings.zone).date()
+    fixed: dict[tuple[str, str], dict[str, Any]] = {}
+    for channel, languages in _languages(channels, template).items():
+        for language in languages:
+            occasion = {"occasion": occasion_context(*names, on, language)}
+            fixed[channel, language] = fixed_context(
+                work.settings,
+                channel,
+                language,
+                disclosure_text(known, wanted, language),
+                {**occasion, **extra},
+            )
+    return fixed
+
+
+def _place(values: dict[str, Any], dotted: str, value: str) -> None:
+    *path, last = dotted.split(".")
+    for part in path:
+        values = values.setdefault(part, {})
+    values[last] = value

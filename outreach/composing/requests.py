@@ -1,0 +1,218 @@
+"""The advisor's composer: look at what each client would get, then put it up for approval.
+
+A request is an occurrence of its own, made by the code that makes a job's messages; whoever can't be written to is
+left out with the reason in words, and the others are held in the inbox.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from outreach.composing.audience import LEAST, read_chunk
+from outreach.composing.batches import put_up, submission_of
+from outreach.composing.chunk import Composer, take_slots
+from outreach.composing.drafts import RequestDraft, plan_for
+from outreach.composing.other_names import names_of_others
+from outreach.composing.plan import Plan, Words
+from outreach.core import clock
+from outreach.core.access import Permission, require, visible
+from outreach.core.errors import Forbidden, NotFound
+from outreach.core.ids import new_id
+from outreach.ledger.append import Entry, record
+from outreach.ledger.work import Work
+from outreach.messages.copying import NewMessage, write_messages
+from outreach.messages.findings import Finding
+from outreach.messages.leftout import LeftOut, write_left_out
+from outreach.messages.reasons import Words as Reason
+from outreach.messages.reasons import words as in_words
+from outreach.people.clients import in_scope
+from outreach.people.tables import client
+from outreach.scheduling.occurrences import add_request
+
+__all__ = ["PreviewItem", "Queued", "RequestDraft", "preview_request", "queue_request"]
+
+
+@dataclass(frozen=True)
+class PreviewItem:
+    """What one client would get, or why they get nothing (``stopped``). ``to`` is masked; ``subject`` is a mail's."""
+
+    client_id: UUID
+    client_no: str
+    client_name: str
+    channel: str
+    to: str
+    language: str
+    subject: str
+    text: str
+    html: str
+    findings: tuple[Finding, ...]
+    stopped: Reason | None = None
+    rule: str = ""
+
+
+@dataclass(frozen=True)
+class Queued:
+    """What a request put up. Without a message there is no submission: everybody was left out."""
+
+    occurrence_id: UUID
+    submission_ids: tuple[UUID, ...]
+    message_ids: tuple[UUID, ...]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class _Made:
+    """One client's result: a message or the reason why not, and the text as far as it came."""
+
+    row: Row[Any]
+    message: NewMessage | None
+    left: LeftOut | None
+    channel: str
+    language: str
+    words: Words | None
+    findings: tuple[Finding, ...]
+
+
+def preview_request(work: Work, draft: RequestDraft, locale: str | None = None) -> list[PreviewItem]:
+    """What each chosen client would get, by client number; stores nothing.
+
+    Raises BadInput for an unusable draft, NotFound for clients that are not the actor's, Forbidden without the
+    permission to compose.
+    """
+    plan = plan_for(work, draft, new_id())
+    tongue = locale or work.settings.locale
+    items = [_preview(made, tongue) for made in _make(work, draft, plan)]
+    return sorted(items, key=lambda item: item.client_no)
+
+
+def queue_request(work: Work, draft: RequestDraft) -> Queued:
+    """Put a request up for approval; whoever can't be written to is left out with the reason.
+
+    Raises as ``preview_request`` does.
+    """
+    draft_plan = plan_for(work, draft, new_id())
+    made = _make(work, draft, draft_plan)
+    if work.actor.staff_id is None:
+        raise Forbidden("A request has an author.", mend="Sign in as a member of staff.")
+    occurrence_id = add_request(
+        work,
+        draft_plan.occurrence_id,
+        requested_by=work.actor.staff_id,
+        template_version_id=draft_plan.template_version_id,
+        policy_version_id=draft_plan.batch.policy_version_id,
+        send_at=draft_plan.send_at,
+        expires_at=draft_plan.expires_at,
+    )
+    messages = [item.message for item in made if item.message is not None]
+    left = [item.left for item in made if item.left is not None]
+    if draft_plan.greeting and draft_plan.send_date and messages:
+        messages, lost = take_slots(work.conn, draft_plan.greeting, draft_plan.send_date, messages)
+        left += lost
+    submissions = {
+        branch_id: submission_of(work.conn, draft_plan.batch, branch_id)
+        for branch_id in sorted({item.branch_id for item in messages})
+    }
+    write_messages(work, [replace(item, submission_id=submissions[item.branch_id]) for item in messages])
+    write_left_out(work, occurrence_id, left)
+    if left:
+        record(work, Entry("left_out", {"occurrence_id": occurrence_id, "count": len(left)}))
+    put_up(work, submissions.values(), draft_plan.lexicon_digest)
+    return Queued(occurrence_id, tuple(submissions.values()), tuple(item.id for item in messages), len(left))
+
+
+def _make(work: Work, draft: RequestDraft, plan: Plan) -> list[_Made]:
+    """Every chosen client's message or reason, by the code that composes jobs."""
+    require(work.actor, Permission.COMPOSE)
+    _all_mine(work, draft.client_ids)
+    rows = read_chunk(
+        work.conn,
+        plan.audience,
+        occurrence_id=plan.occurrence_id,
+        month=plan.scheduled_month,
+        after=LEAST,
+        size=len(draft.client_ids),
+    )
+    made: list[_Made] = []
+    for row in rows:
+        seen: list[tuple[str, str, Words, list[Finding]]] = []
+
+        def look(
+            channel: str,
+            language: str,
+            words: Words,
+            row: Row[Any] = row,
+            seen: list[tuple[str, str, Words, list[Finding]]] = seen,
+        ) -> list[Finding]:
+            findings = plan.check(channel, language, words) + others_named(work, row.branch_id, row.id, words)
+            seen.append((channel, language, words, findings))
+            return findings
+
+        composer = Composer.of(replace(plan, check=look), work.keys, clock.now(), work.settings.zone)
+        messages, left = composer.compose([row], {})
+        channel, language, words, findings = seen[-1] if seen else ("", row.language, None, [])
+        made.append(
+            _Made(
+                row,
+                messages[0] if messages else None,
+                left[0] if left else None,
+                channel,
+                language,
+                words,
+                tuple(findings),
+            )
+        )
+    return made
+
+
+def others_named(work: Work, branch_id: UUID, recipient: UUID, words: Words) -> list[Finding]:
+    """Findings for other clients of the branch who are named in a text (art. 14, 54(13))."""
+    fields = {"text": words.text, "subject": words.subject}
+    found = names_of_others(work.conn, branch_id, recipient, fields, work.settings.locale)
+    return [item for item in found if item.severity != "hint"]
+
+
+def _all_mine(work: Work, client_ids: Sequence[UUID]) -> None:
+    wanted = set(client_ids)
+    mine = set(
+        work.conn.execute(
+            select(client.c.id).where(
+                client.c.id.in_(sorted(wanted)),
+                in_scope(work),
+                visible(work.actor, Permission.COMPOSE, client.c.branch_id),
+            )
+        ).scalars()
+    )
+    if mine != wanted:
+        raise NotFound(
+            f"{len(wanted - mine)} of the chosen clients are not among yours.", mend="Choose from your list."
+        )
+
+
+def masked(channel: str, address: str) -> str:
+    """An address of which only enough is shown to recognise it."""
+    if channel == "email":
+        name, _, host = address.partition("@")
+        return f"{name[:1]}***@{host}"
+    return f"{address[:-8]}****{address[-4:]}" if len(address) > 8 else "****"
+
+
+def _preview(made: _Made, locale: str) -> PreviewItem:
+    row, message = made.row, made.message
+    stopped = in_words(made.left.code, made.left.params, locale) if made.left is not None else None
+    return PreviewItem(
+        client_id=row.id,
+        client_no=row.client_no,
+        client_name=row.name,
+        channel=made.channel or (made.left.channel if made.left else ""),
+        to=masked(message.channel, message.payload.to) if message is not None else "",
+        language=made.language,
+        subject=made.words.subject if made.words else "",
+        text=made.words.text if made.words else "",
+        html=made.words.html if made.words else "",
+        findings=made.findings,
+        stopped=stopped,
+        rule=made.left.code if made.left is not None else "",
+    )
