@@ -1,0 +1,358 @@
+"""One message that waits: mended after a return, made personal, skipped or withdrawn by the advisor it belongs to.
+
+A change of words makes a new revision by a new last editor, so no decision about the old one holds any more (P1) and
+the editor can't approve it (P2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, or_, select, text
+
+from outreach.composing.audience import LEAST, Audience, read_chunk
+from outreach.composing.batches import put_up
+from outreach.composing.checks import Requirements, check, required_disclosures
+from outreach.composing.context import client_context, disclosure_text
+from outreach.composing.drafts import LONGEST, dress
+from outreach.composing.load import office_numbers
+from outreach.composing.requests import others_named
+from outreach.content.in_force import disclosures_in_force, lexicons_in_force, template_version
+from outreach.content.render import Rendered
+from outreach.core.access import Permission, Role, visible
+from outreach.core.errors import BadInput, Conflict, NotFound, RuleBroken
+from outreach.ledger.append import Entry, record, unseal_bytes, unseal_many
+from outreach.ledger.work import Work
+from outreach.messages.findings import Finding, blocks, read_findings
+from outreach.messages.payload import Payload, from_bytes
+from outreach.messages.reasons import Words, words
+from outreach.messages.revising import revise
+from outreach.messages.states import State, move_one
+from outreach.messages.tables import message
+from outreach.people.clients import in_scope
+from outreach.people.tables import client, staff
+
+
+def resubmit(work: Work, message_id: UUID, revision: int, subject: str, said: str) -> int:
+    """Put a returned message up again with other words; returns the new revision's number.
+
+    Raises NotFound for a message that is not the actor's, Conflict when it is not returned any more or has another
+    revision, BadInput for an empty or endless text, RuleBroken (with ``findings``) for words that may not go out.
+    """
+    row = _mine(work, message_id)
+    if row.state != State.RETURNED.value:
+        raise _changed(work, row, "This message is not returned to be mended.")
+    return _edit(work, row, revision, subject, said, flagged=False)
+
+
+def personalise(work: Work, message_id: UUID, revision: int, said: str, subject: str = "") -> int:
+    """Give one waiting message of an own client words of its own; returns the new revision's number.
+
+    It leaves its batch's decision and has to be read and decided by itself. Raises as ``resubmit`` does.
+    """
+    row = _mine(work, message_id)
+    if row.state != State.HELD.value:
+        raise _changed(work, row, "This message does not wait for a decision any more.")
+    return _edit(work, row, revision, subject, said, flagged=True)
+
+
+def skip(work: Work, message_id: UUID, note: str = "") -> None:
+    """Let one client of one's own go without a waiting message. Raises NotFound, or Conflict when it is too late."""
+    row = _mine(work, message_id)
+    _cancel(work, row, "skipped", note)
+
+
+def withdraw(work: Work, message_id: UUID) -> None:
+    """Take back a message that the actor wrote and that is not decided. Raises NotFound, or Conflict when it is."""
+    row = _mine(work, message_id)
+    if row.author_id != work.actor.staff_id:
+        raise NotFound("This message is not yours to take back.", mend="Skip it instead.")
+    _cancel(work, row, "withdrawn", "")
+
+
+# ── reading ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@dataclass(frozen=True)
+class OwnLine:
+    """A message that the actor wrote, or that is for a client of theirs. ``why`` says where it stands, in words."""
+
+    id: UUID
+    submission_id: UUID
+    client_id: UUID
+    client_no: str
+    client_name: str
+    channel: str
+    category: str
+    state: str
+    revision: int
+    title: str
+    excerpt: str
+    subject: str
+    text: str
+    findings: tuple[Finding, ...]
+    why: Words | None
+    returned_for: tuple[str, ...]  # codes of approvals/reasons.toml
+    note: str
+    decided_by: str
+    written_by_me: bool
+    send_at: datetime
+    state_at: datetime
+
+    @property
+    def may_mend(self) -> bool:
+        """Whether it waits for better words."""
+        return self.state == State.RETURNED.value
+
+    @property
+    def may_personalise(self) -> bool:
+        """Whether words of its own can still be given to it."""
+        return self.state == State.HELD.value
+
+
+# Who decided last, and why: the table belongs to review, a room above, so it is spoken to in SQL here.
+_DECISIONS = text(
+    """
+    SELECT DISTINCT ON (i.message_id) i.message_id, d.verb, d.reasons, d.note, s.name AS by
+      FROM decision_digest i
+      JOIN decision d ON d.id = i.decision_id
+      LEFT JOIN staff s ON s.id = d.actor_id
+     WHERE i.message_id = ANY(:ids) AND d.verb IN ('return', 'reject')
+     ORDER BY i.message_id, d.at DESC
+    """
+)
+_TITLES = text("SELECT id, title FROM submission WHERE id = ANY(:ids)")
+
+
+def list_own(
+    work: Work, *, state: str | None = None, after: UUID | None = None, limit: int = 50
+) -> list[OwnLine]:
+    """The actor's own messages, newest first: what they wrote, and what waits for their clients.
+
+    ``after`` is the last line's id of the page before. Raises BadInput for an unknown state.
+    """
+    query = select(message).where(_whose(work)).order_by(message.c.id.desc()).limit(limit)
+    if state is not None:
+        if state not in {one.value for one in State}:
+            raise BadInput(f"There is no state {state!r}.", mend="Choose one of the list.")
+        query = query.where(message.c.state == state)
+    if after is not None:
+        query = query.where(message.c.id < after)
+    return _lines(work, work.conn.execute(query).all())
+
+
+def own_message(work: Work, message_id: UUID) -> OwnLine:
+    """One of ``list_own``. Raises NotFound."""
+    row = work.conn.execute(select(message).where(message.c.id == message_id, _whose(work))).one_or_none()
+    if row is None:
+        raise _not_found()
+    return _lines(work, [row])[0]
+
+
+def _whose(work: Work) -> ColumnElement[bool]:
+    """Written by the actor, or for a client of whom they are the advisor; within their branches either way."""
+    me = work.actor.staff_id
+    mine = select(client.c.id).where(client.c.advisor_id == me)
+    return visible(work.actor, Permission.COMPOSE, message.c.branch_id) & or_(
+        message.c.author_id == me, message.c.last_editor_id == me, message.c.client_id.in_(mine)
+    )
+
+
+def _lines(work: Work, rows: Sequence[Row[Any]]) -> list[OwnLine]:
+    ids = [row.id for row in rows]
+    clients = {
+        row.id: row
+        for row in work.conn.execute(
+            select(client.c.id, client.c.client_no, client.c.name).where(
+                client.c.id.in_({row.client_id for row in rows})
+            )
+        )
+    }
+    bodies = unseal_many(work, {row.payload_id for row in rows})
+    decisions = {row.message_id: row for row in work.conn.execute(_DECISIONS, {"ids": ids})}
+    titles = {
+        row.id: row.title
+        for row in work.conn.execute(_TITLES, {"ids": sorted({row.submission_id for row in rows})})
+    }
+    lines: list[OwnLine] = []
+    for row in rows:
+        body = bodies.get(row.payload_id)
+        payload = from_bytes(body) if body is not None else None
+        decided = decisions.get(row.id)
+        told = decided is not None and row.state in (State.RETURNED.value, State.REJECTED.value)
+        lines.append(
+            OwnLine(
+                id=row.id,
+                submission_id=row.submission_id,
+                client_id=row.client_id,
+                client_no=clients[row.client_id].client_no,
+                client_name=clients[row.client_id].name,
+                channel=row.channel,
+                category=row.category,
+                state=row.state,
+                revision=row.revision,
+                title=titles.get(row.submission_id, ""),
+                excerpt=" ".join(payload.text.split())[:80] if payload else "",
+                subject=payload.subject if payload else "",
+                text=payload.text if payload else "",
+                findings=tuple(read_findings(row.findings)),
+                why=words(row.reason, row.reason_params, work.settings.locale) if row.reason else None,
+                returned_for=tuple(decided.reasons) if decided is not None and told else (),
+                note=decided.note if decided is not None and told else "",
+                decided_by=(decided.by or "") if decided is not None and told else "",
+                written_by_me=row.author_id == work.actor.staff_id,
+                send_at=row.send_at,
+                state_at=row.state_at,
+            )
+        )
+    return lines
+
+
+# ── changing ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _mine(work: Work, message_id: UUID) -> Row[Any]:
+    """The message, its row locked. Raises NotFound beyond what the actor may change."""
+    condition = visible(work.actor, Permission.COMPOSE, message.c.branch_id)
+    if work.actor.roles() == {Role.ADVISOR}:
+        mine = select(client.c.id).where(in_scope(work))
+        condition &= or_(message.c.author_id == work.actor.staff_id, message.c.client_id.in_(mine))
+    row = work.conn.execute(
+        select(message).where(message.c.id == message_id, condition).with_for_update()
+    ).one_or_none()
+    if row is None:
+        raise _not_found()
+    return row
+
+
+def _not_found() -> NotFound:
+    return NotFound("There is no such message among yours.", mend="Look at your list again.")
+
+
+def _changed(work: Work, row: Row[Any], what: str) -> Conflict:
+    editor = work.conn.execute(
+        select(staff.c.name).where(staff.c.id == row.last_editor_id)
+    ).scalar_one_or_none()
+    return Conflict(
+        f"{what} It is {row.state} with revision {row.revision}, last edited by {editor or 'the system'}.",
+        mend="Read it again.",
+    )
+
+
+def _edit(work: Work, row: Row[Any], revision: int, subject: str, said: str, *, flagged: bool) -> int:
+    if row.revision != revision:
+        raise _changed(work, row, "Somebody was faster.")
+    if not said.strip() or len(said) > LONGEST or len(subject) > 200:
+        raise BadInput("The text is empty or too long.", mend=f"Write up to {LONGEST} characters.")
+    payload, findings, lexicon_digest = _reworded(work, row, subject, said.strip())
+    if blocks(findings):
+        stopping = next(item for item in findings if item.severity == "block")
+        raise RuleBroken(
+            "These words may not go out; nothing was stored.",
+            rule=stopping.rule,
+            article=stopping.article,
+            mend=stopping.advice,
+            findings=[item.to_json() for item in findings],
+        )
+    number = revise(
+        work,
+        row,
+        payload,
+        expected=revision,
+        editor_id=work.actor.staff_id,
+        findings=findings,
+        lexicon_digest=lexicon_digest,
+        flagged=flagged,
+        reason="edited" if flagged else None,
+    )
+    put_up(work, [row.submission_id], lexicon_digest)
+    return number
+
+
+def _reworded(work: Work, row: Row[Any], subject: str, said: str) -> tuple[Payload, list[Finding], bytes]:
+    """The payload with new words, dressed and checked as every text is. A mail's HTML would still say the old ones:
+    it goes."""
+    before = from_bytes(unseal_bytes(work, row.payload_id))
+    matcher, lexicon_digest = lexicons_in_force(work.conn)
+    known = disclosures_in_force(work.conn)
+    meta = template_version(work.conn, row.template_version_id).meta if row.template_version_id else None
+    wanted = list(meta.disclosures) if meta else required_disclosures(known, row.category, row.advice)
+    text_ = dress(
+        work.settings,
+        row.channel,
+        row.language,
+        said,
+        disclosure_text(known, wanted, row.language),
+        _context(work, row),
+    )
+    title = " ".join((subject or before.subject).split()) if row.channel == "email" else ""
+    rendered = Rendered(text=text_, subject=title)
+    findings = check(
+        row.channel,
+        row.language,
+        rendered,
+        Requirements(
+            matcher=matcher,
+            known=known,
+            disclosures=wanted,
+            numbers=office_numbers(work),
+            greeting=bool(meta and meta.greeting),
+            locale=work.settings.locale,
+        ),
+    ) + others_named(work, row.branch_id, row.client_id, rendered)
+    payload = Payload(
+        channel=before.channel,
+        to=before.to,
+        text=text_.strip() if row.channel == "sms" else text_,
+        sender=before.sender,
+        subject=title,
+        recipient_name=before.recipient_name,
+    )
+    return payload, findings, lexicon_digest
+
+
+def _context(work: Work, row: Row[Any]) -> dict[str, Any]:
+    audience = Audience(client_ids={row.client_id}, signer_id=row.advisor_id or work.actor.staff_id)
+    found = read_chunk(
+        work.conn,
+        audience,
+        occurrence_id=LEAST,
+        month=row.scheduled_month,
+        after=LEAST,
+        size=1,
+    )
+    return client_context(found[0], row.language)
+
+
+def _cancel(work: Work, row: Row[Any], reason: str, note: str) -> None:
+    source = State(row.state)
+    if source not in (State.HELD, State.RETURNED):
+        raise _changed(work, row, "It is too late to stop this message here.")
+    move_one(
+        work.conn,
+        source,
+        State.CANCELLED,
+        row.id,
+        reason=reason,
+        params={"note": note[:200]} if note else None,
+    )
+    record(
+        work,
+        Entry(
+            "message.cancelled",
+            {
+                "submission_id": row.submission_id,
+                "occurrence_id": row.occurrence_id,
+                "revision": row.revision,
+                "digest": bytes(row.digest),
+                "channel": row.channel,
+                "category": row.category,
+                "rule": reason,
+            },
+            message_id=row.id,
+            client_id=row.client_id,
+            branch_id=row.branch_id,
+        ),
+    )
