@@ -23,7 +23,7 @@ from outreach.core.access import SYSTEM, Actor
 from outreach.core.errors import Misconfigured
 from outreach.core.settings import Settings
 from outreach.demo.institution import load_people, loaded, write_clients
-from outreach.demo.planted import plant
+from outreach.demo.planted import plant, write_traps
 from outreach.feeds.take_in import import_feed
 from outreach.ledger.work import Opener
 from outreach.occasions.festivals import next_festival
@@ -73,8 +73,9 @@ def set_stage(open_work: Opener, settings: Settings, say: Say) -> None:
     _content(stage)
     _clients(stage)
     _feeds(stage)
-    plant(stage.open_work, settings, stage.actor, stage.folder)
     _fire(stage)
+    plant(stage.open_work, stage.actor)
+    say(f"traps         {write_traps(stage.open_work, stage.folder)} planted, each stopped by its rule")
     done.parent.mkdir(parents=True, exist_ok=True)
     done.write_text(clock.now().isoformat() + "\n", encoding="utf-8")
 
