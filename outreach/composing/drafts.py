@@ -200,8 +200,8 @@ def advisors_policy(work: Work, category: str) -> PolicyVersion:
 
 
 def first_words(draft: RequestDraft) -> str:
-    """A title for the inbox: the subject or the beginning of the text."""
-    line = " ".join((draft.subject or draft.text).split())
+    """A title for the inbox, and the subject of a mail that has none: the beginning of the text, to nobody."""
+    line = " ".join(fill(draft.subject or draft.text, "").split()).lstrip("，,、 ")
     return line if len(line) <= 30 else line[:29] + "…"
 
 
