@@ -47,7 +47,9 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 else [],
                 machine=overview.machine(work),
                 record=overview.record(work),
-                traps=overview.traps(desk.site.settings, desk.locale),
+                traps=overview.traps(desk.site.settings, desk.locale)
+                if actor.may(Permission.READ_MESSAGES)
+                else [],
                 safe=safe_path,
                 today=clock.today(desk.site.settings.zone),
             )
