@@ -96,7 +96,13 @@ class Desk:
         """Send the browser to ``path`` after a form (303); ``notice`` is shown there once."""
         answer = RedirectResponse(path, status_code=303)
         if notice:
-            answer.set_cookie("outreach_notice", notice.encode("unicode_escape").decode(), max_age=20, httponly=True, samesite="lax")
+            answer.set_cookie(
+                "outreach_notice",
+                notice.encode("unicode_escape").decode(),
+                max_age=20,
+                httponly=True,
+                samesite="lax",
+            )
         return answer
 
     def check_form(self, token: str) -> None:
@@ -167,7 +173,11 @@ def desk_of(site: Site) -> Callable[[Request], Desk]:
 
     def make(request: Request) -> Desk:
         chosen = request.cookies.get(LANGUAGE_COOKIE, "")
-        locale = chosen if chosen in LOCALES else choose(request.headers.get("accept-language", ""), site.settings.locale)
+        locale = (
+            chosen
+            if chosen in LOCALES
+            else choose(request.headers.get("accept-language", ""), site.settings.locale)
+        )
         session = resume(site.open_work, request.cookies.get(COOKIE, ""))
         if session is None and not _open_path(request.url.path):
             raise SignInNeeded

@@ -78,7 +78,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
 
     @routes.post("/language")
     def language(
-        desk: here, language: Annotated[str, Form()] = "", next: Annotated[str, Form(max_length=500)] = "/"
+        language: Annotated[str, Form()] = "", next: Annotated[str, Form(max_length=500)] = "/"
     ) -> Response:
         answer = RedirectResponse(safe_path(next), status_code=303)
         if language in LOCALES:

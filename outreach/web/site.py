@@ -64,7 +64,11 @@ def create_site(site: Site, others: Sequence[APIRouter] = ()) -> FastAPI:
             answer.headers.setdefault(name, value)
         if not request.url.path.startswith("/static/"):
             answer.headers.setdefault("Cache-Control", "no-store")
-        if request.cookies.get("outreach_notice") and request.method == "GET" and "text/html" in answer.headers.get("content-type", ""):
+        if (
+            request.cookies.get("outreach_notice")
+            and request.method == "GET"
+            and "text/html" in answer.headers.get("content-type", "")
+        ):
             answer.delete_cookie("outreach_notice")
         return answer
 
@@ -99,6 +103,9 @@ def _cross_site(request: Request, public_url: str) -> str:
     if fetched is not None:
         return "" if fetched in {"same-origin", "none"} else "This form came from another site."
     origin = request.headers.get("origin")
-    if origin and urlsplit(origin).netloc not in {request.headers.get("host", ""), urlsplit(public_url).netloc}:
+    if origin and urlsplit(origin).netloc not in {
+        request.headers.get("host", ""),
+        urlsplit(public_url).netloc,
+    }:
         return "This form came from another site."
     return ""
