@@ -71,7 +71,10 @@ def _has_asked(work: Work, actor: Actor) -> bool:
 
 
 _STOPPED = text(
-    "SELECT DISTINCT ON (rule) rule, params, article FROM left_out WHERE rule = ANY(:rules) ORDER BY rule, (params->>'risk_level' = '4' AND params->>'risk_class' = '2') DESC, at"
+    """
+    SELECT DISTINCT ON (rule) rule, params, article FROM left_out WHERE rule = ANY(:rules)
+     ORDER BY rule, (params->>'risk_level' = '4' AND params->>'risk_class' = '2') DESC, at
+    """
 )
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import TextClause, text
 
 from outreach.archive.export import ExportResult, export_period
 from outreach.archive.verify import verify_bag, verify_database
+from outreach.composing.pending import own_message, resubmit
 from outreach.content.in_force import reasons_in_force
 from outreach.core import clock
 from outreach.core.access import SYSTEM, Actor
@@ -20,6 +21,7 @@ from outreach.core.settings import Settings
 from outreach.demo.sandbox.client import Sandbox
 from outreach.demo.stage import Say, Stage
 from outreach.ledger.work import Opener, Work
+from outreach.people.staff import actor_for
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import approve, return_
 from outreach.review.detail import message_detail
@@ -54,7 +56,7 @@ def walk(open_work: Opener, settings: Settings, sandbox: Sandbox, out: Path, say
         decide_all(stage, stage.actor(staff_no), done)
     say(
         f"decided       {done.approved} read and approved, {done.in_batches} approved in batches,"
-        f" {done.released} released by standing approvals, {done.returned} returned"
+        f" {done.released} released by standing approvals, {done.returned} returned, mended and put up again"
     )
     for rule, count in sorted(done.refused.items()):
         say(f"              {count} refused: {rule}")
@@ -66,8 +68,8 @@ def walk(open_work: Opener, settings: Settings, sandbox: Sandbox, out: Path, say
 
 
 def decide_all(stage: Stage, actor: Actor, done: Decisions) -> None:
-    """Decide everything that waits for ``actor``, submission by submission; the first of an advisor's messages is
-    returned, to show the way back."""
+    """Decide everything that waits for ``actor``, submission by submission; the first of an advisor's messages goes
+    back to its author once, and is approved with better words."""
     with stage.open_work(actor) as work:
         waiting = list_waiting(work, limit=_PAGE).items
     for item in waiting:
@@ -124,12 +126,25 @@ def _decide(stage: Stage, actor: Actor, message_id: UUID, done: Decisions) -> No
             done.refused[read.refusal.rule] += 1
             return
         expected = {message_id: (read.revision, read.digest)}
-        if done.returned == 0 and read.submission.mode == "each" and read.flagged:
-            reason = next(iter(reasons_in_force(work.conn)))
-            return_(work, [message_id], expected, [reason], "")
-            done.returned += 1
+        if done.returned or read.submission.mode != "each":
+            done.approved += approve(work, [message_id], expected).count
             return
-        done.approved += approve(work, [message_id], expected).count
+        reason = next(iter(reasons_in_force(work.conn)))
+        return_(work, [message_id], expected, [reason], "")
+        done.returned += 1
+        author = read.submission.author_id
+    _mend(stage, author, message_id)
+    _decide(stage, actor, message_id, done)
+
+
+def _mend(stage: Stage, author: UUID | None, message_id: UUID) -> None:
+    """The author's way back: other words, put up again."""
+    assert author is not None
+    with stage.open_work(SYSTEM) as work:
+        advisor = actor_for(work.conn, author, clock.today(stage.settings.zone))
+    with stage.open_work(advisor) as work:
+        line = own_message(work, message_id)
+        resubmit(work, message_id, line.revision, line.subject, line.text.replace("方便时", "如方便"))
 
 
 # ── what is watched from outside ──────────────────────────────────────────────────────────────────────────
@@ -189,7 +204,8 @@ def _received(sandbox: Sandbox, say: Say) -> None:
         ("gateway", sandbox.gateway),
     ):
         counts = server.counts(brief=True)
-        say(f"received      {name}: {counts['total']} messages, {len(counts['duplicates'])} twice")
+        notices = ", notices to staff among them" if name == "SMTP" else ""
+        say(f"received      {name}: {counts['total']} messages, {len(counts['duplicates'])} twice{notices}")
 
 
 _DELIVERED = text(

@@ -145,5 +145,5 @@ def _span(zone: ZoneInfo, query: dict[str, Any]) -> tuple[date, date] | None:
 def _name(what: str, client_no: str, first: str, last: str, key: UUID) -> str:
     """A folder's name that says what is in it."""
     about = client_no if what == "client" else f"{first}-{last}"
-    plain = "".join(sign for sign in about if sign.isalnum() or sign == "-")[:40]
+    plain = "".join(sign for sign in about if sign.isascii() and (sign.isalnum() or sign == "-"))[:40]
     return Path(f"export-{plain}-{key.hex[-8:]}").name

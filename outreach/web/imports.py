@@ -33,7 +33,8 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             return desk.page("import_start.html", imports=my_imports(work))
 
-    @routes.post("/import")
+    # What is larger is cut off while it arrives, before it fills a disk.
+    @routes.post("/import", max_body_size=uploads.LARGEST + (1 << 20))
     def hand_in(
         desk: here,
         file: Annotated[UploadFile | None, File()] = None,
