@@ -211,8 +211,8 @@ def test_a_taken_name_is_refused_and_left_alone(open_work: Opener, made: Institu
     assert (
         (tmp_path / "all" / "mine").read_text() == (tmp_path / "other.partial" / "mine").read_text() == "mine"
     )
+    start, end = whole_day()
     with pytest.raises(BadInput, match="no length"):
-        start, end = whole_day()
         export_period(open_work, made.firm.compliance, end, start, tmp_path / "none")
 
 

@@ -336,7 +336,8 @@ def test_digest_and_revision_bind_the_sealed_bytes_and_no_table_has_a_clear_copy
         (revision,) = work.conn.execute(select(message_revision)).all()
         clear = work.conn.execute(
             text(
-                "SELECT (SELECT count(*) FROM message m WHERE m::text LIKE '%欧阳先生%' OR m::text LIKE '%10010000077%')"
+                "SELECT (SELECT count(*) FROM message m"
+                " WHERE m::text LIKE '%欧阳先生%' OR m::text LIKE '%10010000077%')"
                 " + (SELECT count(*) FROM ledger_entry e WHERE convert_from(e.envelope, 'UTF8') LIKE '%10010000077%')"
                 " + (SELECT count(*) FROM procrastinate_jobs j WHERE j.args::text LIKE '%欧阳%')"
             )

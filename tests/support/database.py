@@ -27,7 +27,9 @@ def cluster() -> Iterator[Path]:
     try:
         with psycopg.connect(embedded.conninfo(data, "postgres"), autocommit=True) as conn:
             for name, value in (("fsync", "off"), ("full_page_writes", "off"), ("synchronous_commit", "off")):
-                conn.execute(sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value)))
+                conn.execute(
+                    sql.SQL("ALTER SYSTEM SET {} = {}").format(sql.Identifier(name), sql.Literal(value))
+                )
             conn.execute("SELECT pg_reload_conf()")
         embedded.ensure_database(data, TEMPLATE)
         migrate(embedded.conninfo(data, TEMPLATE))
