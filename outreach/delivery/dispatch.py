@@ -4,26 +4,32 @@ An asynchronous task. Its database work runs in threads, and no transaction is o
 """
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
 import structlog
+from sqlalchemy.exc import DBAPIError
 
+from outreach.core.errors import OutreachError
+from outreach.core.faultpoints import reach
 from outreach.core.settings import Settings
 from outreach.delivery.channels.base import Accepted, Channel, ChannelError, Outgoing
 from outreach.delivery.channels.gateway import GatewayChannel
 from outreach.delivery.channels.smtp import SmtpChannel
 from outreach.delivery.channels.twilio import TwilioChannel
 from outreach.delivery.claims import Claimed, Limit, claim_due
-from outreach.delivery.outcomes import Outcome, record_outcomes, start_calls
+from outreach.delivery.outcomes import Outcome, record_outcomes, renew_leases, start_calls
 from outreach.ledger.work import Opener
 
 log = structlog.get_logger(__name__)
 
 CLAIM = 500  # messages a claim takes
 WINDOW = 100  # calls that a crash can leave unknown, at most
+LEASE = 30.0  # seconds; renewed three times as often while the worker lives
+_RECORD_WITHIN = 240.0  # seconds for which a database that went away is waited for with outcomes in hand
 
 
 @dataclass(frozen=True)
@@ -51,12 +57,6 @@ class Providers:
         """What the accounts may carry."""
         return {name: Limit(channel.account, channel.per_second) for name, channel in self.channels.items()}
 
-    @property
-    def lease_seconds(self) -> float:
-        """A lease outlasts the longest possible run of one claim's windows."""
-        longest = max((channel.seconds for channel in self.channels.values()), default=30.0)
-        return longest * (CLAIM / WINDOW) * 2 + 30.0
-
     async def open(self) -> None:
         """Open every channel once."""
         if not self._opened:
@@ -75,6 +75,7 @@ class Providers:
         channel = self.channels[claimed.provider]
         async with self._slots[claimed.provider]:
             try:
+                reach("in-call")
                 async with asyncio.timeout(channel.seconds + 5.0):
                     return await channel.send(outgoing)
             except ChannelError as error:
@@ -106,9 +107,16 @@ async def dispatch(
     await providers.open()
     total = Dispatched()
     while True:
+        reach("before-claim")
         claimed, looked_at = await asyncio.to_thread(_claim, open_work, providers, urgent)
+        if claimed:
+            reach("claimed")
         for start in range(0, len(claimed), WINDOW):
-            total = _add(total, await _window(open_work, providers, claimed[start : start + WINDOW]))
+            keeping = asyncio.create_task(_keep(open_work, claimed[start:]))
+            try:
+                total = _add(total, await _window(open_work, providers, claimed[start : start + WINDOW]))
+            finally:
+                keeping.cancel()
         total = _add(total, Dispatched(looked_at=looked_at))
         if looked_at == 0 or not until_empty:
             return total
@@ -119,9 +127,23 @@ async def dispatch(
 
 def _claim(open_work: Opener, providers: Providers, urgent: bool) -> tuple[list[Claimed], int]:
     with open_work() as work:
-        return claim_due(
-            work, providers.limits, urgent=urgent, size=CLAIM, lease_seconds=providers.lease_seconds
-        )
+        return claim_due(work, providers.limits, urgent=urgent, size=CLAIM, lease_seconds=LEASE)
+
+
+async def _keep(open_work: Opener, claimed: Sequence[Claimed]) -> None:
+    """Renew the leases of what is in hand, until cancelled."""
+    while True:
+        await asyncio.sleep(LEASE / 3)
+        try:
+            await asyncio.to_thread(_renew, open_work, claimed)
+        except (OutreachError, DBAPIError) as error:
+            # The fence is the token: should the lease run out, a late outcome still settles its message.
+            log.warning("leases not renewed", error=type(error).__name__)
+
+
+def _renew(open_work: Opener, claimed: Sequence[Claimed]) -> None:
+    with open_work() as work:
+        renew_leases(work, claimed, LEASE)
 
 
 async def _window(open_work: Opener, providers: Providers, claimed: Sequence[Claimed]) -> Dispatched:
@@ -136,8 +158,24 @@ async def _window(open_work: Opener, providers: Providers, claimed: Sequence[Cla
     outcomes = [
         Outcome(item, started[item.attempt_id], result) for item, result in zip(mine, results, strict=True)
     ]
-    await asyncio.to_thread(_record, open_work, outcomes)
+    reach("answered")
+    await _record_surely(open_work, outcomes)
     return _count(results)
+
+
+async def _record_surely(open_work: Opener, outcomes: Sequence[Outcome]) -> None:
+    """Record outcomes, however long the database takes to come back (within minutes): they are known only here."""
+    until, pause = time.monotonic() + _RECORD_WITHIN, 0.2
+    while True:
+        try:
+            await asyncio.to_thread(_record, open_work, outcomes)
+            return
+        except (OutreachError, DBAPIError) as error:
+            if time.monotonic() > until:
+                raise
+            log.warning("outcomes not recorded yet", count=len(outcomes), error=type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
 
 
 def _start(open_work: Opener, claimed: Sequence[Claimed]) -> dict[UUID, datetime]:
@@ -148,6 +186,7 @@ def _start(open_work: Opener, claimed: Sequence[Claimed]) -> dict[UUID, datetime
 def _record(open_work: Opener, outcomes: Sequence[Outcome]) -> None:
     with open_work() as work:
         record_outcomes(work, outcomes)
+        reach("before-commit")
 
 
 def _outgoing(settings: Settings, claimed: Claimed, started_at: datetime) -> Outgoing:

@@ -45,7 +45,8 @@ _FINISH_ATTEMPTS = text(
            error_code = o.code, error_text = o.words
       FROM unnest(CAST(:ids AS uuid[]), CAST(:states AS text[]), CAST(:refs AS text[]), CAST(:wires AS bytea[]),
                   CAST(:codes AS text[]), CAST(:words AS text[])) AS o(id, state, ref, wire, code, words)
-     WHERE a.id = o.id
+     WHERE a.id = o.id AND (a.finished_at IS NULL OR a.state <> o.state)
+    RETURNING a.id
     """
 )
 
@@ -67,6 +68,28 @@ _FINISH_MESSAGES = text(
 )
 
 
+_RENEW = text(
+    """
+    UPDATE message m SET lease_until = clock_timestamp() + make_interval(secs => :lease)
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:months AS date[]), CAST(:tokens AS uuid[])) AS c(id, month, token)
+     WHERE m.id = c.id AND m.scheduled_month = c.month AND m.claim_token = c.token AND m.state = 'claimed'
+    """
+)
+
+
+def renew_leases(work: Work, claimed: Sequence[Claimed], lease_seconds: float) -> None:
+    """Keep the leases of what this worker still has in hand."""
+    work.conn.execute(
+        _RENEW,
+        {
+            "lease": lease_seconds,
+            "ids": [item.message_id for item in claimed],
+            "months": [item.scheduled_month for item in claimed],
+            "tokens": [item.attempt_id for item in claimed],
+        },
+    )
+
+
 def start_calls(work: Work, claimed: Sequence[Claimed]) -> dict[UUID, datetime]:
     """Note, before the calls of a window are made, that they are being made; returns attempt id -> time.
 
@@ -84,25 +107,29 @@ def _verdict(outcome: Outcome, now: datetime) -> tuple[str, str, str | None, dat
     if isinstance(result, Accepted):
         return "accepted", "sent", None, None
     if result.unknown:
-        return "unknown", "unknown", "outcome_unknown", None
+        return "unknown", "unknown", "provider_unknown", None
     if result.permanent:
-        return "permanent", "failed", "provider_refused", None
+        return "permanent", "failed", "provider_permanent", None
     attempts = outcome.claimed.attempts
     pause = min(_FIRST_BACKOFF * 2.0 ** (attempts - 1), _LONGEST_BACKOFF)
     pause = result.retry_after or pause * random.uniform(0.8, 1.2)  # noqa: S311 - spreads retries, no secret
     due = now + timedelta(seconds=pause)
     if attempts >= MAX_ATTEMPTS or due >= outcome.claimed.expires_at:
-        return "temporary", "failed", "gave_up", None
-    return "temporary", "approved", "retrying", due
+        return "temporary", "failed", "provider_gave_up", None
+    return "temporary", "approved", "provider_temporary", due
 
 
 def record_outcomes(work: Work, outcomes: Sequence[Outcome]) -> None:
-    """Write what these calls came to. Attempts are always written; a message only by the holder of its token."""
+    """Write what these calls came to. Attempts are always written; a message only by the holder of its token.
+
+    Written twice (the answer to the first commit was lost), it is once in the record.
+    """
     if not outcomes:
         return
     now = clock.now()
     judged = [(outcome, *_verdict(outcome, now)) for outcome in outcomes]
-    _write_attempts(work, judged, now)
+    fresh = _write_attempts(work, judged, now)
+    judged = [item for item in judged if item[0].claimed.attempt_id in fresh]
     moved = _write_messages(work, judged, now)
     record_many(work, [_entry(*item) for item in judged if item[2] != "approved"])
     for outcome, _, state, _, _ in judged:
@@ -114,9 +141,9 @@ def record_outcomes(work: Work, outcomes: Sequence[Outcome]) -> None:
 Judged = tuple[Outcome, str, str, str | None, datetime | None]
 
 
-def _write_attempts(work: Work, judged: Sequence[Judged], now: datetime) -> None:
+def _write_attempts(work: Work, judged: Sequence[Judged], now: datetime) -> set[UUID]:
     results = [item[0].result for item in judged]
-    work.conn.execute(
+    done = work.conn.execute(
         _FINISH_ATTEMPTS,
         {
             "now": now,
@@ -128,6 +155,7 @@ def _write_attempts(work: Work, judged: Sequence[Judged], now: datetime) -> None
             "words": [None if isinstance(result, Accepted) else result.message[:500] for result in results],
         },
     )
+    return set(done.scalars())
 
 
 def _write_messages(work: Work, judged: Sequence[Judged], now: datetime) -> set[UUID]:

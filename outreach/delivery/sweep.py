@@ -50,7 +50,7 @@ _STARTED = text(
         UPDATE attempt a SET state = 'unknown', finished_at = :now
           FROM gone WHERE a.id = gone.claim_token AND a.state = 'started'
     )
-    UPDATE message m SET state = 'unknown', state_at = :now, lease_until = NULL, reason = 'outcome_unknown'
+    UPDATE message m SET state = 'unknown', state_at = :now, lease_until = NULL, reason = 'provider_unknown'
       FROM gone WHERE m.id = gone.id AND m.scheduled_month = gone.scheduled_month
     RETURNING m.id, m.client_id, m.branch_id, m.claim_token, m.channel, m.revision, m.digest, m.decision_id
     """
@@ -73,7 +73,7 @@ def release_leases(work: Work) -> tuple[int, int]:
                     "digest": bytes(row.digest),
                     "channel": row.channel,
                     "decision_id": row.decision_id,
-                    "rule": "outcome_unknown",
+                    "rule": "provider_unknown",
                 },
                 message_id=row.id,
                 client_id=row.client_id,

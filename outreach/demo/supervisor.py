@@ -165,12 +165,13 @@ def wait_until(ready: Callable[[], bool], what: str, seconds: float = 60.0) -> N
 
 
 def interruptible(act: Callable[[], None]) -> None:
-    """Run ``act``; SIGTERM ends it as Ctrl-C does."""
+    """Run ``act``; SIGTERM ends it as Ctrl-C does, also where a shell had Ctrl-C ignored."""
 
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    signal.signal(signal.SIGTERM, interrupt)
+    for sign in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(sign, interrupt)
     try:
         act()
     except KeyboardInterrupt:

@@ -275,6 +275,12 @@ REASONS: dict[str, Reason] = {
         _NOTHING_ZH,
         _NOTHING_EN,
     ),
+    "provider_gave_up": Reason(
+        "通道多次未能受理（{code}），已停止重试。",
+        "The provider could not take it again and again ({code}); it is not tried any more.",
+        "请改用其他渠道或电话联系客户。",
+        "Use another channel, or call the client.",
+    ),
     "provider_permanent": Reason(
         "通道拒绝了该消息（{code}）。",
         "The provider refused it ({code}).",

@@ -33,6 +33,7 @@ class Task:
     total: int = 0
     result: Any = None
     error: OutreachError | None = None
+    stopped: bool = False
     _ended: threading.Event = field(default_factory=threading.Event, repr=False)
 
     @property
@@ -45,7 +46,9 @@ class Task:
         return self._ended.wait(seconds)
 
     def tell(self, done: int, total: int = 0) -> None:
-        """Note how far it is."""
+        """Note how far it is. Raises Conflict when it was told to stop: its transaction is taken back."""
+        if self.stopped:
+            raise Conflict("It was stopped; nothing of it was kept.")
         self.done, self.total = done, total
 
 
@@ -81,9 +84,11 @@ class Background:
         return task if task is not None and task.owner == owner else None
 
     def forget(self, key: str) -> None:
-        """Let go of a task's result."""
+        """Let go of a task and its result; one that goes on stops at its next step."""
         with self._lock:
-            self._tasks.pop(key, None)
+            task = self._tasks.pop(key, None)
+        if task is not None:
+            task.stopped = True
 
     def _run(self, task: Task, act: Callable[[Task], Any]) -> None:
         try:

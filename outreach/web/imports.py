@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from fastapi.responses import FileResponse, Response
 
 from outreach.core.access import Permission, require
-from outreach.core.errors import BadInput
+from outreach.core.errors import BadInput, Conflict
 from outreach.core.i18n import number_text
 from outreach.people.apply import ImportPreview, apply_import, preview_import
 from outreach.people.holdings import import_holdings, preview_holdings
@@ -76,8 +76,11 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     @routes.post("/import/{upload_id}/discard")
     def discard(desk: here, upload_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
         desk.check_form(csrf)
-        uploads.discard(uploads.find(desk.site.settings.home, desk.actor.staff_id, upload_id))
+        applying = going.get(f"{upload_id}:apply", desk.actor.staff_id)
+        if applying is not None and not applying.ended:
+            raise Conflict("This file is being imported.", mend="Wait for its end.")
         going.forget(f"{upload_id}:preview")
+        uploads.discard(uploads.find(desk.site.settings.home, desk.actor.staff_id, upload_id))
         return desk.go("/import", desk.say("Nothing was imported, and the file was deleted here."))
 
     @routes.get("/imports/{import_id}/rejected.csv")

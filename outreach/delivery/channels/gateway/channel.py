@@ -57,7 +57,6 @@ class GatewayChannel:
                 "to": to,
                 "text": text,
                 "reference": reference,
-                "callback": outgoing.callback_url,
                 "sign": _sign(
                     settings.secret, settings.account, timestamp, nonce, to, reference, text_digest
                 ),
