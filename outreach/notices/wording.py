@@ -73,7 +73,7 @@ def word(kind: str, params: Mapping[str, Any], locale: str) -> Wording:
 
 def _path(kind: str, params: Mapping[str, Any]) -> str:
     if kind == "submission_held":
-        return f"/inbox/{params['submission_id']}"
+        return f"/inbox/submission/{params['submission_id']}"
     if kind == "decision":
-        return f"/mine/{params['submission_id']}"
+        return "/mine"
     return "/replies"

@@ -79,8 +79,9 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         applying = going.get(f"{upload_id}:apply", desk.actor.staff_id)
         if applying is not None and not applying.ended:
             raise Conflict("This file is being imported.", mend="Wait for its end.")
+        upload = uploads.find(desk.site.settings.home, desk.actor.staff_id, upload_id)
         going.forget(f"{upload_id}:preview")
-        uploads.discard(uploads.find(desk.site.settings.home, desk.actor.staff_id, upload_id))
+        uploads.discard(upload)
         return desk.go("/import", desk.say("Nothing was imported, and the file was deleted here."))
 
     @routes.get("/imports/{import_id}/rejected.csv")
