@@ -132,7 +132,7 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     risk = draft.risk_level
     if template is not None:
         risk = int(template.meta.risk_level[1]) if template.meta.risk_level else None
-    title = _title(template.meta, work.settings) if template else first_words(draft)
+    title = _title(template.meta, work.settings) if template else _own_words(work.settings)
     render = template.render if template else partial(free_text, work.settings, draft, known, wanted)
     meta = template.meta if template else None
     return Plan(
@@ -200,7 +200,7 @@ def advisors_policy(work: Work, category: str) -> PolicyVersion:
 
 
 def first_words(draft: RequestDraft) -> str:
-    """A title for the inbox, and the subject of a mail that has none: the beginning of the text, to nobody."""
+    """The subject of a mail that has none: the beginning of the text, to nobody."""
     line = " ".join(fill(draft.subject or draft.text, "").split()).lstrip("，,、 ")
     return line if len(line) <= 30 else line[:29] + "…"
 
@@ -265,6 +265,11 @@ def _contacts(context: Mapping[str, Any], settings: Settings, chinese: bool) -> 
         f"{who}{settings.firm_name_en}, {branch['name']} · phone {branch['phone']}"
         f" · complaints {branch['complaint_phone']}"
     )
+
+
+def _own_words(settings: Settings) -> str:
+    """A title that says nothing of the text: bodies lie sealed, and nowhere else."""
+    return "自拟文字" if settings.locale.startswith("zh") else "Own words"
 
 
 def _sources(meta: TemplateFile) -> set[str]:
