@@ -44,6 +44,7 @@ class Machine:
     sandbox: Sandbox
     chance: random.Random
     approved: int = 0
+    armed: bool = False
     kills: Counter[str] = field(default_factory=Counter)
 
     @property
@@ -66,7 +67,7 @@ class Machine:
             except (Unavailable, DBAPIError):
                 if time.monotonic() > until:
                     raise
-                self.supervisor.look_after()
+                self.look_after()
                 time.sleep(0.1)
 
     def count(self, query: str, **parameters: object) -> int:
@@ -80,7 +81,7 @@ class Machine:
         """Wait until ``ready``, looking after the roles meanwhile."""
 
         def look() -> bool:
-            self.supervisor.look_after()
+            self.look_after()
             return ready()
 
         wait_until(look, what, seconds)
@@ -145,21 +146,30 @@ class Machine:
 
     # ── killing ───────────────────────────────────────────────────────────────────────────────────────────
 
-    def arm(self, point: str) -> None:
-        """Have the next worker kill itself at ``point``."""
-        role = self.supervisor.roles["worker"]
-        self.supervisor.environment = {**self.supervisor.environment, "OUTREACH_FAULT_POINT": point}
-        role.process.terminate()
-        role.process.wait(30)
-        role.pause = 0.1
-        self.patient(lambda: role.process.poll() is None, "The armed worker's start")
-        self.kills[point] += 1
+    def look_after(self) -> None:
+        """Start again what died; a worker that reached its point is followed by one that lives."""
+        worker = self.supervisor.roles["worker"]
+        if self.armed and worker.process.poll() == -signal.SIGKILL:
+            self._environment(None)
+            worker.pause = 0.1
+        self.supervisor.look_after()
 
-    def disarm(self) -> None:
-        """Later workers live."""
-        self.supervisor.environment = {
+    def arm(self, point: str) -> None:
+        """Have the worker replaced by one that kills itself at ``point``."""
+        self.kills[point] += 1
+        role = self.supervisor.roles["worker"]
+        self._environment(point)
+        role.process.terminate()
+        role.process.wait(60)
+        role.pause = 0.1
+        self.look_after()
+
+    def _environment(self, point: str | None) -> None:
+        self.armed = point is not None
+        kept = {
             key: value for key, value in self.supervisor.environment.items() if key != "OUTREACH_FAULT_POINT"
         }
+        self.supervisor.environment = kept | ({"OUTREACH_FAULT_POINT": point} if point else {})
 
     def kill(self, victim: str) -> None:
         """kill -9 of a role or of the database's postmaster, at once."""
@@ -172,7 +182,7 @@ class Machine:
             role = self.supervisor.roles[victim]
             role.pause = 0.1
             role.process.kill()
-        self.supervisor.look_after()
+        self.look_after()
 
 
 @contextmanager
