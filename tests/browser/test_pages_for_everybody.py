@@ -1,0 +1,70 @@
+"""Every page, by role and language, wide and narrow: no sideways scrolling, nothing axe calls serious (WCAG 2.2)."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.browser.conftest import SignIn
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+AXE = Path(__file__).with_name("axe.min.js")
+PAGES = {
+    "manager.sh": [
+        "/",
+        "/inbox",
+        "first:/inbox",
+        "batch:/inbox",
+        "/replies",
+        "/clients",
+        "/left-out",
+        "/import",
+    ],
+    "advisor1.sh": ["/", "/compose", "/mine", "first:/mine", "/replies"],
+    "operator": ["/", "/delivery", "/jobs", "/content", "/import", "/archive"],
+    "compliance": ["/", "/archive", "/content", "/delivery"],
+}
+
+
+@pytest.mark.parametrize("locale", ["zh-CN", "en"])
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("username", sorted(PAGES))
+def test_pages(sign_in: SignIn, username: str, width: int, locale: str) -> None:
+    page = sign_in(username, locale, width)
+    for path in PAGES[username]:
+        visit(page, path)
+        judge(page, locale)
+
+
+def test_the_sandbox_beside_the_inbox(sign_in: SignIn) -> None:
+    page = sign_in("manager.sh", "en")
+    page.goto("/sandbox")
+    judge(page, "en")
+    assert page.frame_locator(".frame iframe").locator("h1").inner_text() != ""
+
+
+def visit(page: Page, path: str) -> None:
+    kind, _, rest = path.rpartition(":")
+    page.goto(rest)
+    if kind == "first":
+        page.click(
+            "main a.button:not([href='/compose']) >> nth=-1" if rest == "/inbox" else "main li h2 a >> nth=0"
+        )
+    elif kind == "batch":
+        page.click("main a[href$='/batch'] >> nth=0")
+    page.wait_for_load_state()
+
+
+def judge(page: Page, locale: str) -> None:
+    assert page.locator("html").get_attribute("lang") == locale
+    sideways = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert sideways <= 0, (page.url, sideways)
+    # By the driver's own channel: the page's policy lets no script in.
+    page.evaluate(AXE.read_text("utf-8") + ";undefined")
+    found = page.evaluate(
+        "axe.run(document, {resultTypes: ['violations'], runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa']})"
+        ".then(all => all.violations.filter(v => ['serious', 'critical'].includes(v.impact))"
+        ".map(v => [v.id, v.nodes.map(n => n.target.join(' ') + ' ' + n.failureSummary).slice(0, 3)]))"
+    )
+    assert found == [], (page.url, found)
