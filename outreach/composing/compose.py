@@ -67,8 +67,17 @@ def compose_occurrence(
     return Composed(count, left)
 
 
-_STATE = text("SELECT state, top_up, expires_at, scheduled_month FROM occurrence WHERE id = :id FOR UPDATE")
-_EXPIRE = text("UPDATE occurrence SET state = 'expired', note = :note WHERE id = :id AND state = 'due'")
+_STATE = text(
+    """
+    SELECT o.state, o.top_up, o.expires_at, o.scheduled_month, f.superseded_by
+      FROM occurrence o LEFT JOIN feed_item f ON f.id = o.feed_item_id
+     WHERE o.id = :id
+       FOR UPDATE OF o
+    """
+)
+_END = text(
+    "UPDATE occurrence SET state = :state, top_up = false, note = :note WHERE id = :id AND state = 'due'"
+)
 
 
 def _begin(work: Work, occurrence_id: UUID) -> str | None:
@@ -78,20 +87,36 @@ def _begin(work: Work, occurrence_id: UUID) -> str | None:
         raise NotFound("There is no such occurrence.", mend="Look at the list of occurrences.")
     if row.state not in ("due", "composed") or (row.state == "composed" and not row.top_up):
         return str(row.state)
+    if row.superseded_by is not None:
+        work.conn.execute(_END, {"id": occurrence_id, "state": "cancelled", "note": "superseded"})
+        return "cancelled"
     if row.expires_at <= clock.now():
-        work.conn.execute(_EXPIRE, {"id": occurrence_id, "note": "expired before it was composed"})
+        note = "expired before it was composed"
+        work.conn.execute(_END, {"id": occurrence_id, "state": "expired", "note": note})
         return "expired"
     work.conn.execute(text("SELECT ensure_month(:month)"), {"month": row.scheduled_month})
     return None
 
 
 _LOCK = text("SELECT pg_advisory_xact_lock(hashtextextended('compose:' || :id, 0))")
-_OPEN = text("SELECT 1 FROM occurrence WHERE id = :id AND state IN ('due', 'composed') AND expires_at > :now")
+# Shared, so that a correction of the feed's item either waits for this chunk and cancels its messages too, or is
+# seen by the next statement.
+_HOLD = text("SELECT 1 FROM occurrence WHERE id = :id FOR SHARE")
+_OPEN = text(
+    """
+    SELECT 1 FROM occurrence o LEFT JOIN feed_item f ON f.id = o.feed_item_id
+     WHERE o.id = :id AND o.state IN ('due', 'composed') AND o.expires_at > :now AND f.superseded_by IS NULL
+    """
+)
 
 
 def _locked_plan(work: Work, occurrence_id: UUID) -> Plan | None:
-    """The plan, with other composers of this occurrence kept out until this transaction ends."""
+    """The plan, with other composers of this occurrence kept out until this transaction ends.
+
+    None when there is nothing to compose any more: expired, cancelled, or made from an item that was corrected.
+    """
     work.conn.execute(_LOCK, {"id": str(occurrence_id)})
+    work.conn.execute(_HOLD, {"id": occurrence_id})
     if work.conn.execute(_OPEN, {"id": occurrence_id, "now": clock.now()}).first() is None:
         return None
     return load_plan(work, occurrence_id)

@@ -114,8 +114,8 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     checked(draft)
     now = clock.now()
     template = template_in_force(work.conn, draft.template) if draft.template else None
-    if template is not None and _sources(template.meta) & _FEEDS:
-        raise BadInput(f"{draft.template} needs an item of a feed.", mend="Choose another template.")
+    if template is not None:
+        _check_values(draft, template)
     category = template.meta.category if template else draft.category
     policy = advisors_policy(work, category)
     send_at = max(draft.send_at or now, now)
@@ -325,6 +325,16 @@ def _fixed(
                 {**occasion, **extra},
             )
     return fixed
+
+
+def _check_values(draft: RequestDraft, template: TemplateVersion) -> None:
+    """Raises BadInput for a template that an advisor can't start from, and for a gap that was not filled in."""
+    if _sources(template.meta) & _FEEDS:
+        raise BadInput(f"{draft.template} needs an item of a feed.", mend="Choose another template.")
+    for name in own_variables(template):
+        value = draft.values.get(name, "")
+        if not value.strip() or len(value) > LONGEST:
+            raise BadInput(f"“{name}” is empty or too long.", mend=f"Write up to {LONGEST} characters.")
 
 
 def _place(values: dict[str, Any], dotted: str, value: str) -> None:

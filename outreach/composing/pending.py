@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, or_, select, text
+from sqlalchemy import ColumnElement, Row, any_, func, or_, select, text
 
 from outreach.composing.audience import LEAST, Audience, read_chunk
 from outreach.composing.batches import put_up
@@ -30,6 +30,7 @@ from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.reasons import Words, words
 from outreach.messages.revising import revise
 from outreach.messages.states import State, move_one
+from outreach.messages.suppress import close_finished
 from outreach.messages.tables import message
 from outreach.people.clients import in_scope
 from outreach.people.tables import client, staff
@@ -124,6 +125,7 @@ _DECISIONS = text(
     """
 )
 _TITLES = text("SELECT id, title FROM submission WHERE id = ANY(:ids)")
+_LOCK_SUBMISSION = text("SELECT 1 FROM submission WHERE id = :id FOR NO KEY UPDATE")
 
 
 def list_own(
@@ -155,8 +157,9 @@ def _whose(work: Work) -> ColumnElement[bool]:
     """Written by the actor, or for a client of whom they are the advisor; within their branches either way."""
     me = work.actor.staff_id
     mine = select(client.c.id).where(client.c.advisor_id == me)
+    # As an array, so that both halves are found by their index.
     return visible(work.actor, Permission.COMPOSE, message.c.branch_id) & or_(
-        message.c.author_id == me, message.c.last_editor_id == me, message.c.client_id.in_(mine)
+        message.c.author_id == me, message.c.client_id == any_(func.array(mine.scalar_subquery()))
     )
 
 
@@ -214,15 +217,17 @@ def _lines(work: Work, rows: Sequence[Row[Any]]) -> list[OwnLine]:
 
 
 def _mine(work: Work, message_id: UUID) -> Row[Any]:
-    """The message, its row locked. Raises NotFound beyond what the actor may change."""
+    """The message, its row locked after its submission's (the order in which deciders lock, so that nobody waits in
+    a ring). Raises NotFound beyond what the actor may change."""
     condition = visible(work.actor, Permission.COMPOSE, message.c.branch_id)
     if work.actor.roles() == {Role.ADVISOR}:
         mine = select(client.c.id).where(in_scope(work))
         condition &= or_(message.c.author_id == work.actor.staff_id, message.c.client_id.in_(mine))
-    row = work.conn.execute(
-        select(message).where(message.c.id == message_id, condition).with_for_update()
-    ).one_or_none()
-    if row is None:
+    wanted = select(message).where(message.c.id == message_id, condition)
+    if (found := work.conn.execute(wanted).one_or_none()) is None:
+        raise _not_found()
+    work.conn.execute(_LOCK_SUBMISSION, {"id": found.submission_id})
+    if (row := work.conn.execute(wanted.with_for_update()).one_or_none()) is None:
         raise _not_found()
     return row
 
@@ -356,3 +361,4 @@ def _cancel(work: Work, row: Row[Any], reason: str, note: str) -> None:
             branch_id=row.branch_id,
         ),
     )
+    close_finished(work, [row.submission_id])

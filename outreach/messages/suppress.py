@@ -68,7 +68,11 @@ _OF_ITEM = text(
 
 
 def stop(work: Work, stopping: Sequence[tuple[Row[Any], Verdict]]) -> int:
-    """Move waiting messages to the state their verdict asks for, by conditional UPDATE, and record each."""
+    """Move waiting messages to the state their verdict asks for, by conditional UPDATE, and record each.
+
+    Their submissions are locked first, as deciders do, so that nobody waits in a ring.
+    """
+    work.conn.execute(_LOCK, {"ids": sorted({row.submission_id for row, _ in stopping})})
     groups: dict[tuple[str, State, str], list[tuple[Row[Any], Verdict]]] = defaultdict(list)
     for row, said in stopping:
         groups[row.state, _target(State(row.state), said), said.code].append((row, said))
@@ -130,6 +134,7 @@ def _entry(row: Row[Any], target: State, code: str) -> Entry:
     )
 
 
+_LOCK = text("SELECT id FROM submission WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
 _CLOSE = text(
     """
     UPDATE submission s SET state = 'closed'
