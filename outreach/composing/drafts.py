@@ -243,7 +243,7 @@ def dress(
         name = signature(settings, language)
         if opt_out not in said:
             parts.append(opt_out)
-        text = (" " if not chinese or not disclosures else "").join(part for part in parts if part)
+        text = _in_one_line([part for part in parts if part], chinese)
         return text if text.startswith(name) else f"{name}{'' if chinese else ' '}{text}"
     contacts = _contacts(context, settings, chinese)
     if contacts not in said:
@@ -251,6 +251,15 @@ def dress(
     if opt_out not in said:
         parts.append(opt_out)
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _in_one_line(parts: list[str], chinese: bool) -> str:
+    """Parts one after the other; after a Chinese full stop no blank is needed."""
+    text = ""
+    for part in parts:
+        blank = "" if not text or (chinese and text[-1] in "。！？；…”）") else " "
+        text += blank + part
+    return text
 
 
 def _contacts(context: Mapping[str, Any], settings: Settings, chinese: bool) -> str:
