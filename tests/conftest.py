@@ -5,11 +5,19 @@ from pathlib import Path
 
 import pytest
 
+from outreach.core import events
 from outreach.core.database import Database
 from outreach.core.settings import Settings
 from outreach.ledger.seal import KeyRing
 from outreach.ledger.work import Opener, opener
 from tests.support.database import cluster, fresh_database
+
+
+@pytest.fixture(autouse=True)
+def apart() -> Iterator[None]:
+    """Each test wires the rooms it needs; none is heard by another's subscribers."""
+    with events.apart():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -107,6 +107,11 @@ class _InForce:
         return None if row is None else _parse(row, model)
 
 
+def anything_published(conn: Connection) -> bool:
+    """Whether there is content in force at all."""
+    return conn.execute(_LATEST).first() is not None
+
+
 def template_in_force(conn: Connection, name: str) -> TemplateVersion:
     """The template's newest version. Raises NotFound."""
     return _in_force(conn).named(TemplateVersion, name)

@@ -99,6 +99,18 @@ def listening(kind: type[Event], handler: Callable[[Any, Event], None]) -> Itera
         _subscribers[kind].remove(handler)
 
 
+@contextmanager
+def apart() -> Iterator[None]:
+    """A block that begins with no subscribers, and whose own are forgotten at its end."""
+    before = {kind: list(handlers) for kind, handlers in _subscribers.items()}
+    _subscribers.clear()
+    try:
+        yield
+    finally:
+        _subscribers.clear()
+        _subscribers.update(before)
+
+
 def publish(work: Any, event: object) -> None:
     """Tell every subscriber, in this transaction, in the order of subscription."""
     for handler in list(_subscribers[type(event)]):

@@ -5,6 +5,7 @@
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from typing import Literal
 
 from dateutil.relativedelta import relativedelta
@@ -53,6 +54,7 @@ def anniversary_in(since: date, year: int, leap_day: LeapDayRule = "02-28") -> d
     return _in_year(since, year, leap_day) if year > since.year else None
 
 
+@lru_cache(maxsize=65536)
 def years_between(since: date, on: date) -> int:
     """Whole years from ``since`` to ``on`` (an age, or which anniversary it is); negative when ``on`` is earlier."""
     return relativedelta(on, since).years
@@ -68,6 +70,7 @@ def welcome_call(opened_on: date) -> CallTerm:
     return CallTerm(due=latest - timedelta(days=7), latest=latest)
 
 
+@lru_cache(maxsize=16384)
 def assessment_valid_until(assessed_on: date) -> date:
     """The last day a risk assessment counts: two years after it was made (guideline art. 79(2))."""
     return assessed_on + relativedelta(years=2)

@@ -14,15 +14,22 @@ from outreach.content.formats import (
     JobFile,
     TradingDayTrigger,
 )
-from outreach.content.in_force import JobVersion, jobs_in_force, policy_in_force, template_in_force
+from outreach.content.in_force import (
+    JobVersion,
+    anything_published,
+    jobs_in_force,
+    policy_in_force,
+    template_in_force,
+)
 from outreach.occasions.triggers import ClientDate, Cron, Feed, Festival, TradingDay, Trigger
 from outreach.occasions.windows import parse_window
 from outreach.scheduling.plan import Plan
 
 
 def plans_in_force(conn: Connection) -> list[Plan]:
-    """Every job in force with the versions it composes from now, by name. Raises NotFound before the first
-    publication."""
+    """Every job in force with the versions it composes from now, by name; none before the first publication."""
+    if not anything_published(conn):
+        return []
     return [
         _plan(
             job.id,

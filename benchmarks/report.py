@@ -1,0 +1,77 @@
+"""docs/performance.md from the figures of one run."""
+
+import os
+import platform
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+import psutil
+
+from benchmarks.compose import Composed
+from benchmarks.deliver import Delivered
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
+NOTES = Path(__file__).with_name("notes.md")
+
+
+def write(composed: list[Composed], delivered: list[Delivered], command: str) -> None:
+    """Write the page: the tables of this run, then what is said about them in notes.md."""
+    PAGE.write_text(page(composed, delivered, command), encoding="utf-8")
+
+
+def page(composed: list[Composed], delivered: list[Delivered], command: str) -> str:
+    """The page's text."""
+    lines = [
+        "# Performance",
+        "",
+        f"Measured {datetime.now(UTC):%Y-%m-%d} by `{command}` on {_machine()}. Ratios are within one run: ours against"
+        " the bare library or COPY, on the same rows and the same loopback servers.",
+        "",
+        "## Composing",
+        "",
+        "One festival: audience by SQL, rendering, lexicon and other checks, digest, sealing, COPY, ledger entry.",
+        "",
+        "| messages | messages/s | COPY of the same rows, rows/s | ratio | peak memory of all processes |",
+        "|---:|---:|---:|---:|---:|",
+    ]
+    for one in composed:
+        ratio = one.per_second / one.limit_per_second
+        speeds = f"{one.per_second:,.0f} | {one.limit_per_second:,.0f} | {ratio:.2f}"
+        lines.append(f"| {one.messages:,} | {speeds} | {_mb(one.memory)} |")
+    if len(composed) > 1:
+        growth = composed[-1].memory / composed[0].memory - 1
+        lines += [
+            "",
+            f"Memory at {composed[-1].messages / composed[0].messages:.0f} times the rows: {growth:+.0%}.",
+        ]
+    lines += [
+        "",
+        "## Delivery",
+        "",
+        "Claim, last look (consent, state, digest against the decision), call, outcome and leaf; to a server that"
+        " stores each message durably.",
+        "",
+        "| by | messages | messages/s | bare library, messages/s | ratio | peak memory |",
+        "|---|---:|---:|---|---:|---:|",
+    ]
+    for item in delivered:
+        best = max(item.limits.values())
+        bare = "; ".join(f"{name}: {value:,.0f}" for name, value in item.limits.items())
+        lines.append(
+            f"| {item.channel} | {item.messages:,} | {item.per_second:,.0f} | {bare}"
+            f" | {item.per_second / best:.2f} | {_mb(item.memory)} |"
+        )
+    return "\n".join([*lines, "", NOTES.read_text("utf-8").strip(), ""])
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_000_000:,.0f} MB"
+
+
+def _machine() -> str:
+    memory = psutil.virtual_memory().total / 1_000_000_000
+    return (
+        f"{os.cpu_count()} cores ({platform.machine()}), {memory:.0f} GB, Python {platform.python_version()},"
+        f" PostgreSQL 18 (embedded), SQLAlchemy {metadata.version('sqlalchemy')}"
+    )

@@ -1,0 +1,86 @@
+"""A person's own words, dressed for a channel: signature, disclosures, contacts, how to opt out."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from outreach.composing.context import disclosure_text, is_chinese, opt_out_text, signature
+from outreach.content.formats import Disclosure
+from outreach.content.render import Rendered
+from outreach.core.settings import Settings
+
+
+def first_words(draft: RequestDraft) -> str:
+    """The subject of a mail that has none: the beginning of the text, to nobody."""
+    line = " ".join(fill(draft.subject or draft.text, "").split()).lstrip("，,、 ")
+    return line if len(line) <= 30 else line[:29] + "…"
+
+
+def free_text(
+    settings: Settings,
+    draft: RequestDraft,
+    known: Mapping[str, Disclosure],
+    wanted: list[str],
+    channel: str,
+    language: str,
+    context: Mapping[str, Any],
+) -> Rendered:
+    """The author's own words to one client, dressed for the channel."""
+    salutation = str(context["client"]["salutation"])
+    said = fill(draft.text, salutation)
+    subject = fill(draft.subject, salutation) or first_words(draft)
+    disclosures = disclosure_text(known, wanted, language)
+    text = dress(settings, channel, language, said, disclosures, context)
+    return Rendered(subject=subject if channel == "email" else "", text=text, html="")
+
+
+def fill(text: str, salutation: str) -> str:
+    """``text`` with the client's salutation in its place."""
+    for slot in ("{称呼}", "{salutation}"):
+        text = text.replace(slot, salutation)
+    return text.strip()
+
+
+def dress(
+    settings: Settings, channel: str, language: str, said: str, disclosures: str, context: Mapping[str, Any]
+) -> str:
+    """``said`` with what must stand around it; what stands there already is not repeated."""
+    chinese = is_chinese(language)
+    parts = [said]
+    if disclosures and "".join(disclosures.split()) not in "".join(said.split()):
+        parts.append(disclosures)
+    opt_out = opt_out_text(channel, language)
+    if channel == "sms":
+        name = signature(settings, language)
+        if opt_out not in said:
+            parts.append(opt_out)
+        text = _in_one_line([part for part in parts if part], chinese)
+        return text if text.startswith(name) else f"{name}{'' if chinese else ' '}{text}"
+    contacts = _contacts(context, settings, chinese)
+    if contacts not in said:
+        parts.append(contacts)
+    if opt_out not in said:
+        parts.append(opt_out)
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _in_one_line(parts: list[str], chinese: bool) -> str:
+    """Parts one after the other; after a Chinese full stop no blank is needed."""
+    text = ""
+    for part in parts:
+        blank = "" if not text or (chinese and text[-1] in "。！？；…”）") else " "
+        text += blank + part
+    return text
+
+
+def _contacts(context: Mapping[str, Any], settings: Settings, chinese: bool) -> str:
+    """Who writes, with the licence number, and where to ask or complain (art. 17, 40, 50)."""
+    branch, advisor = context["branch"], context.get("advisor")
+    if chinese:
+        who = f"{advisor['name']}（执业编号 {advisor['licence']}）\n" if advisor else ""
+        where = f"电话 {branch['phone']} · 投诉电话 {branch['complaint_phone']}"
+        return f"{who}{settings.firm_name} {branch['name']} · {where}"
+    who = f"{advisor['name']} (licence {advisor['licence']})\n" if advisor else ""
+    return (
+        f"{who}{settings.firm_name_en}, {branch['name']} · phone {branch['phone']}"
+        f" · complaints {branch['complaint_phone']}"
+    )
