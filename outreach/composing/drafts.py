@@ -17,11 +17,9 @@ from outreach.composing.checks import Requirements, check, required_disclosures
 from outreach.composing.context import (
     disclosure_text,
     fixed_context,
-    is_chinese,
     occasion_context,
-    opt_out_text,
-    signature,
 )
+from outreach.composing.dressing import dress, fill
 from outreach.composing.load import office_numbers, senders
 from outreach.composing.plan import Plan
 from outreach.content.formats import CATEGORIES, Disclosure, TemplateFile
@@ -197,6 +195,30 @@ def advisors_policy(work: Work, category: str) -> PolicyVersion:
         f"No policy governs what advisors write in the category {category}.",
         mend="Compliance publishes one with governs.authors = “advisors”.",
     )
+
+
+def first_words(draft: RequestDraft) -> str:
+    """The subject of a mail that has none: the beginning of the text, to nobody."""
+    line = " ".join(fill(draft.subject or draft.text, "").split()).lstrip("，,、 ")
+    return line if len(line) <= 30 else line[:29] + "…"
+
+
+def free_text(
+    settings: Settings,
+    draft: RequestDraft,
+    known: Mapping[str, Disclosure],
+    wanted: list[str],
+    channel: str,
+    language: str,
+    context: Mapping[str, Any],
+) -> Rendered:
+    """The author's own words to one client, dressed for the channel."""
+    salutation = str(context["client"]["salutation"])
+    said = fill(draft.text, salutation)
+    subject = fill(draft.subject, salutation) or first_words(draft)
+    disclosures = disclosure_text(known, wanted, language)
+    text = dress(settings, channel, language, said, disclosures, context)
+    return Rendered(subject=subject if channel == "email" else "", text=text, html="")
 
 
 def _own_words(settings: Settings) -> str:

@@ -1,36 +1,10 @@
 """A person's own words, dressed for a channel: signature, disclosures, contacts, how to opt out."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from outreach.composing.context import disclosure_text, is_chinese, opt_out_text, signature
-from outreach.content.formats import Disclosure
-from outreach.content.render import Rendered
+from outreach.composing.context import is_chinese, opt_out_text, signature
 from outreach.core.settings import Settings
-
-
-def first_words(draft: RequestDraft) -> str:
-    """The subject of a mail that has none: the beginning of the text, to nobody."""
-    line = " ".join(fill(draft.subject or draft.text, "").split()).lstrip("，,、 ")
-    return line if len(line) <= 30 else line[:29] + "…"
-
-
-def free_text(
-    settings: Settings,
-    draft: RequestDraft,
-    known: Mapping[str, Disclosure],
-    wanted: list[str],
-    channel: str,
-    language: str,
-    context: Mapping[str, Any],
-) -> Rendered:
-    """The author's own words to one client, dressed for the channel."""
-    salutation = str(context["client"]["salutation"])
-    said = fill(draft.text, salutation)
-    subject = fill(draft.subject, salutation) or first_words(draft)
-    disclosures = disclosure_text(known, wanted, language)
-    text = dress(settings, channel, language, said, disclosures, context)
-    return Rendered(subject=subject if channel == "email" else "", text=text, html="")
 
 
 def fill(text: str, salutation: str) -> str:

@@ -4,19 +4,17 @@ A change of words makes a new revision by a new last editor, so no decision abou
 the editor can't approve it (P2).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, any_, func, or_, select, text
+from sqlalchemy import Row, or_, select, text
 
 from outreach.composing.audience import LEAST, Audience, read_chunk
 from outreach.composing.batches import put_up
 from outreach.composing.checks import Requirements, check, required_disclosures
 from outreach.composing.context import client_context, disclosure_text
-from outreach.composing.drafts import LONGEST, dress
+from outreach.composing.drafts import LONGEST
+from outreach.composing.dressing import dress
 from outreach.composing.load import office_numbers
 from outreach.composing.own import not_found
 from outreach.composing.requests import others_named
@@ -24,11 +22,10 @@ from outreach.content.in_force import disclosures_in_force, lexicons_in_force, t
 from outreach.content.render import Rendered
 from outreach.core.access import Permission, Role, visible
 from outreach.core.errors import BadInput, Conflict, NotFound, RuleBroken
-from outreach.ledger.append import Entry, record, unseal_bytes, unseal_many
+from outreach.ledger.append import Entry, record, unseal_bytes
 from outreach.ledger.work import Work
-from outreach.messages.findings import Finding, blocks, read_findings
+from outreach.messages.findings import Finding, blocks
 from outreach.messages.payload import Payload, from_bytes
-from outreach.messages.reasons import Words, words
 from outreach.messages.revising import revise
 from outreach.messages.states import State, move_one
 from outreach.messages.suppress import close_finished

@@ -12,7 +12,8 @@ from sqlalchemy import TextClause, text
 
 from outreach.archive.export import ExportResult, export_period
 from outreach.archive.verify import verify_bag, verify_database
-from outreach.composing.pending import own_message, resubmit
+from outreach.composing.own import own_message
+from outreach.composing.pending import resubmit
 from outreach.content.in_force import reasons_in_force
 from outreach.core import clock
 from outreach.core.access import SYSTEM, Actor

@@ -7,7 +7,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
-from outreach.composing.pending import list_own, own_message, personalise, resubmit, skip, withdraw
+from outreach.composing.own import list_own, own_message
+from outreach.composing.pending import personalise, resubmit, skip, withdraw
 from outreach.content.in_force import reasons_in_force
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, OutreachError, RuleBroken

@@ -11,7 +11,8 @@ from freezegun import freeze_time
 from sqlalchemy import event, select, text
 
 from outreach.composing.compose import compose_occurrence
-from outreach.composing.pending import list_own, own_message, personalise, resubmit, skip, withdraw
+from outreach.composing.own import list_own, own_message
+from outreach.composing.pending import personalise, resubmit, skip, withdraw
 from outreach.composing.requests import RequestDraft, queue_request
 from outreach.core.access import Actor
 from outreach.core.database import Database
@@ -355,9 +356,10 @@ def test_nobody_touches_what_is_not_theirs(open_work: Opener, people: Firm, me: 
                 attempt(work)
         with open_work(stranger) as work:
             assert list_own(work) == []
-    for attempt in (skip, withdraw, own_message):
+    by_id: list[Callable[[Work, UUID], object]] = [skip, withdraw, own_message]
+    for look in by_id:
         with open_work(me) as work, pytest.raises(NotFound):
-            attempt(work, new_id())
+            look(work, new_id())
     with open_work() as work:
         assert [tuple(_row(work, one)) for one in (held, returned)] == before
 

@@ -172,6 +172,8 @@ def test_a_templates_own_gaps_are_filled_by_its_author_or_told(
         },
     }
     content.templates["birthday"] = replace(source, files={**source.files, **files})
+    assert people.head_office.staff_id is not None
+    assert people.compliance.staff_id is not None
     with open_work() as work:
         publish(work, content, people.head_office.staff_id, people.compliance.staff_id)
         chosen = make_client(work, people.b01)
