@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -103,26 +104,59 @@ def configured(settings: Settings) -> list[Channel]:
 async def dispatch(
     open_work: Opener, providers: Providers, *, urgent: bool = False, until_empty: bool = True
 ) -> Dispatched:
-    """Send what is approved and due in one lane; returns when nothing more is (or after one claim)."""
+    """Send what is approved and due in one lane; returns when nothing more is (or after one claim).
+
+    While the calls of a window are under way the outcomes of the one before are written and the next messages
+    claimed, so that neither the providers nor the database wait for the other.
+    """
     await providers.open()
     total = Dispatched()
-    while True:
-        reach("before-claim")
-        claimed, looked_at = await asyncio.to_thread(_claim, open_work, providers, urgent)
-        if claimed:
-            reach("claimed")
-        for start in range(0, len(claimed), WINDOW):
-            keeping = asyncio.create_task(_keep(open_work, claimed[start:]))
-            try:
-                total = _add(total, await _window(open_work, providers, claimed[start : start + WINDOW]))
-            finally:
-                keeping.cancel()
-        total = _add(total, Dispatched(looked_at=looked_at))
-        if looked_at == 0 or not until_empty:
-            return total
-        if looked_at > len(claimed) and not claimed:
-            # The provider's rate is used up for the moment, or the last look stopped all of them.
-            await asyncio.sleep(0.05)
+    hand: dict[UUID, Claimed] = {}
+    keeping = asyncio.create_task(_keep(open_work, hand))
+    recording: asyncio.Task[None] | None = None
+    ahead: asyncio.Task[tuple[list[Claimed], int]] | None = None
+    try:
+        claimed, looked_at = await _next(open_work, providers, urgent, hand)
+        while looked_at:
+            ahead = asyncio.create_task(_next(open_work, providers, urgent, hand)) if until_empty else None
+            for start in range(0, len(claimed), WINDOW):
+                window = claimed[start : start + WINDOW]
+                outcomes = await _call(open_work, providers, window)
+                if recording is not None:
+                    await recording
+                recording = asyncio.create_task(_record_surely(open_work, outcomes))
+                for item in window:
+                    hand.pop(item.attempt_id, None)
+                total = _add(total, _count([outcome.result for outcome in outcomes]))
+            total = _add(total, Dispatched(looked_at=looked_at))
+            if ahead is None:
+                break
+            if not claimed:
+                # The provider's rate is used up for the moment, or the last look stopped all of them.
+                await asyncio.sleep(0.05)
+            claimed, looked_at = await ahead
+    finally:
+        keeping.cancel()
+        # Outcomes are known only here: they are written even when the worker is told to stop.
+        await _finished(recording, ahead)
+    return total
+
+
+async def _finished(*tasks: asyncio.Task[Any] | None) -> None:
+    for task in tasks:
+        if task is not None:
+            await asyncio.shield(task)
+
+
+async def _next(
+    open_work: Opener, providers: Providers, urgent: bool, hand: dict[UUID, Claimed]
+) -> tuple[list[Claimed], int]:
+    reach("before-claim")
+    claimed, looked_at = await asyncio.to_thread(_claim, open_work, providers, urgent)
+    if claimed:
+        reach("claimed")
+    hand.update({item.attempt_id: item for item in claimed})
+    return claimed, looked_at
 
 
 def _claim(open_work: Opener, providers: Providers, urgent: bool) -> tuple[list[Claimed], int]:
@@ -130,12 +164,12 @@ def _claim(open_work: Opener, providers: Providers, urgent: bool) -> tuple[list[
         return claim_due(work, providers.limits, urgent=urgent, size=CLAIM, lease_seconds=LEASE)
 
 
-async def _keep(open_work: Opener, claimed: Sequence[Claimed]) -> None:
+async def _keep(open_work: Opener, hand: dict[UUID, Claimed]) -> None:
     """Renew the leases of what is in hand, until cancelled."""
     while True:
         await asyncio.sleep(LEASE / 3)
         try:
-            await asyncio.to_thread(_renew, open_work, claimed)
+            await asyncio.to_thread(_renew, open_work, list(hand.values()))
         except (OutreachError, DBAPIError) as error:
             # The fence is the token: should the lease run out, a late outcome still settles its message.
             log.warning("leases not renewed", error=type(error).__name__)
@@ -146,7 +180,8 @@ def _renew(open_work: Opener, claimed: Sequence[Claimed]) -> None:
         renew_leases(work, claimed, LEASE)
 
 
-async def _window(open_work: Opener, providers: Providers, claimed: Sequence[Claimed]) -> Dispatched:
+async def _call(open_work: Opener, providers: Providers, claimed: Sequence[Claimed]) -> list[Outcome]:
+    """Make the calls of one window; what the sweeper took back meanwhile is not called."""
     started = await asyncio.to_thread(_start, open_work, claimed)
     mine = [item for item in claimed if item.attempt_id in started]
     results = await asyncio.gather(
@@ -155,12 +190,10 @@ async def _window(open_work: Opener, providers: Providers, claimed: Sequence[Cla
             for item in mine
         )
     )
-    outcomes = [
+    reach("answered")
+    return [
         Outcome(item, started[item.attempt_id], result) for item, result in zip(mine, results, strict=True)
     ]
-    reach("answered")
-    await _record_surely(open_work, outcomes)
-    return _count(results)
 
 
 async def _record_surely(open_work: Opener, outcomes: Sequence[Outcome]) -> None:
