@@ -57,8 +57,11 @@ def _all(postmaster: int, pids: tuple[int, ...]) -> set[psutil.Process]:
 
 
 def _own(process: psutil.Process) -> int:
-    """What the process alone holds: shared pages (libraries, PostgreSQL's buffers) are not counted again and again."""
+    """What the process alone holds. PostgreSQL's buffers are shared memory and counted once, whole, in ``total``: a
+    page of them that only one backend has touched yet would otherwise look like that backend's own."""
     try:
-        return int(process.memory_full_info().uss)
+        memory = process.memory_info()
+        shared = getattr(memory, "shared", None)
+        return int(memory.rss - shared) if shared is not None else int(process.memory_full_info().uss)
     except (psutil.Error, AttributeError):
         return 0

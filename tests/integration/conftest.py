@@ -8,9 +8,14 @@ from typing import Any
 import pytest
 
 from outreach.core.access import Actor
+from outreach.core.database import Database
 from outreach.core.settings import Settings
-from outreach.ledger.work import Opener
+from outreach.demo.sandbox.launch import sandbox
+from outreach.ledger.seal import KeyRing
+from outreach.ledger.work import Opener, opener
+from tests.support.builders import firm, publish_starter
 from tests.support.desk import Desk, make_desk
+from tests.support.sending import Post, Servers
 
 
 @pytest.fixture
@@ -34,3 +39,24 @@ def sign_in(open_work: Opener, settings: Settings) -> Iterator[Callable[..., Any
             return stack.enter_context(signed_in(open_work, addresses[known], actor, language))
 
         yield at_the_site
+
+
+@pytest.fixture(scope="package")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """The sandbox's servers, without callbacks."""
+    flags = {"twilio": ("--no-callbacks",), "gateway": ("--no-callbacks",)}
+    with sandbox(tmp_path_factory.mktemp("servers"), flags) as (clients, running):
+        yield Servers(clients, running)
+
+
+@pytest.fixture
+def post(
+    open_work: Opener, database: Database, keys: KeyRing, settings: Settings, servers: Servers
+) -> Iterator[Post]:
+    """A firm with the starter content, sending to the sandbox."""
+    told = servers.settings(settings)
+    at_work = opener(database, keys, told)
+    people = firm(at_work)
+    publish_starter(at_work, people)
+    yield Post(at_work, told, people, servers, database)
+    servers.clear()
