@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 import uvicorn
+from fastapi import FastAPI
 from sqlalchemy import insert, select
 
 from outreach.auth import sessions
@@ -66,9 +67,16 @@ SignIn = Callable[..., Reader]
 @contextmanager
 def serving(open_work: Opener, settings: Settings) -> Iterator[str]:
     """The site on a port of its own, in a thread; gives its address."""
+    with served(create_site(Site(settings, open_work))) as address:
+        yield address
+
+
+@contextmanager
+def served(app: FastAPI) -> Iterator[str]:
+    """An application on a port of its own, in a thread; gives its address."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        config = uvicorn.Config(create_site(Site(settings, open_work)), log_level="error", lifespan="off")
+        config = uvicorn.Config(app, log_level="error", lifespan="off")
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
