@@ -3,14 +3,17 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.core import clock
+from outreach.core.access import Permission, visible
+from outreach.core.errors import NotFound
 from outreach.core.events import ContactChanged, publish
 from outreach.core.ids import new_id
 from outreach.ledger.append import Entry, record
 from outreach.ledger.work import Work
+from outreach.people.clients import in_scope
 from outreach.people.tables import client, consent, contact_point
 
 EVERY = "*"
@@ -38,7 +41,8 @@ def opt_out(
 ) -> list[UUID]:
     """Record that these clients want no more of ``category`` on ``channel``; returns those for whom it is new.
 
-    What waits for them is checked again in the same transaction (ContactChanged).
+    What waits for them is checked again in the same transaction (ContactChanged). Raises NotFound beyond the actor's
+    scope.
     """
     return _set(work, client_ids, "opted_out", channel, category, source, evidence)
 
@@ -56,6 +60,17 @@ def opt_in(
     return _set(work, client_ids, "opted_in", channel, category, source, evidence)
 
 
+def _check_scope(work: Work, client_ids: list[UUID]) -> None:
+    """Raise NotFound unless all of them are the actor's to read, or to import."""
+    mine = or_(
+        in_scope(work),
+        visible(work.actor, Permission.IMPORT, client.c.branch_id),
+    )
+    found = work.conn.execute(select(client.c.id).where(client.c.id.in_(client_ids), mine)).all()
+    if len(found) != len(client_ids):
+        raise NotFound("There is no such client among yours.", mend="Check the client number.")
+
+
 def _set(
     work: Work,
     client_ids: Iterable[UUID],
@@ -66,7 +81,9 @@ def _set(
     evidence: str,
 ) -> list[UUID]:
     changed: list[UUID] = []
-    for client_id in sorted(set(client_ids)):
+    wanted = sorted(set(client_ids))
+    _check_scope(work, wanted)
+    for client_id in wanted:
         statement = insert(consent).values(
             id=new_id(),
             client_id=client_id,

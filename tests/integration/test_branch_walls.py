@@ -1,0 +1,251 @@
+"""P7: every service that takes an id is called with a foreign branch's; none of them reads or acts.
+
+A service that is not listed here fails the test: whoever adds one says what it does with a foreign id.
+"""
+
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import select, text
+
+import outreach
+from outreach.app import wire
+from outreach.archive.runs import bag_of
+from outreach.care.tasks import close_task, open_tasks, task_by_id
+from outreach.composing.own import list_own, own_message
+from outreach.composing.pending import personalise, resubmit, skip, withdraw
+from outreach.composing.requests import RequestDraft, preview_request, queue_request
+from outreach.core import clock
+from outreach.core.access import SYSTEM
+from outreach.core.errors import Conflict, Forbidden, NotFound
+from outreach.delivery.replies import (
+    ReplyIn,
+    list_replies,
+    mark_answered,
+    replies_by_id,
+    replies_of,
+    take_reply,
+)
+from outreach.delivery.watch import settle_by_hand
+from outreach.ledger.work import Work
+from outreach.messages.leftout import list_left_out
+from outreach.messages.tables import message
+from outreach.messages.tally import messages_to
+from outreach.notices.outbox import mark_seen
+from outreach.people.clients import client_for, consents, contact_points, holdings
+from outreach.people.consent import opt_in, opt_out
+from outreach.people.imports import rejects_of
+from outreach.people.tables import contact_point
+from outreach.review.batch import approve_batch, sample_of
+from outreach.review.decide import approve, reject, return_
+from outreach.review.detail import message_detail
+from outreach.review.inbox import list_messages
+from outreach.review.standing import grant_standing, revoke_standing
+from outreach.review.submissions import submission_for
+from outreach.review.tables import decision
+from outreach.review.undo import undo
+from tests.support.builders import Firm, firm, make_client, publish_starter
+
+
+@dataclass
+class Foreign:
+    """What branch B01 has, to be asked for from B02."""
+
+    people: Firm
+    client: UUID
+    message: UUID
+    submission: UUID
+    occurrence: UUID
+    decision: UUID
+    reply: UUID
+    task: UUID
+    revision: int
+    digest: bytes
+
+    @property
+    def bound(self) -> dict[UUID, tuple[int, bytes]]:
+        return {self.message: (self.revision, self.digest)}
+
+
+Act = Callable[[Work, Foreign], Any]
+
+# Called by the deciders and advisors of the other branch. What comes back must be nothing, or a refusal.
+REFUSED: dict[str, Act] = {
+    "archive.runs.bag_of": lambda work, it: bag_of(work, it.decision),
+    "care.tasks.close_task": lambda work, it: close_task(work, it.task, "done"),
+    "care.tasks.task_by_id": lambda work, it: task_by_id(work, it.task),
+    "care.tasks.open_tasks": lambda work, it: open_tasks(work),
+    "composing.own.list_own": lambda work, it: list_own(work),
+    "composing.own.own_message": lambda work, it: own_message(work, it.message),
+    "composing.pending.personalise": lambda work, it: personalise(work, it.message, it.revision, "您好"),
+    "composing.pending.resubmit": lambda work, it: resubmit(work, it.message, it.revision, "", "您好"),
+    "composing.pending.skip": lambda work, it: skip(work, it.message),
+    "composing.pending.withdraw": lambda work, it: withdraw(work, it.message),
+    "composing.requests.preview_request": lambda work, it: preview_request(
+        work, RequestDraft((it.client,), text="您好")
+    ),
+    "composing.requests.queue_request": lambda work, it: queue_request(
+        work, RequestDraft((it.client,), text="您好")
+    ),
+    "delivery.replies.list_replies": lambda work, it: list_replies(work),
+    "delivery.replies.mark_answered": lambda work, it: mark_answered(work, it.reply),
+    "delivery.replies.replies_by_id": lambda work, it: replies_by_id(work, [it.reply]),
+    "delivery.replies.replies_of": lambda work, it: replies_of(work, it.client),
+    "delivery.watch.settle_by_hand": lambda work, it: settle_by_hand(work, it.message, "delivered", ""),
+    "messages.leftout.list_left_out": lambda work, it: list_left_out(work, occurrence_id=it.occurrence),
+    "messages.tally.messages_to": lambda work, it: messages_to(work, it.client),
+    "notices.outbox.mark_seen": lambda work, it: mark_seen(work),
+    "people.clients.client_for": lambda work, it: client_for(work, it.client),
+    "people.clients.consents": lambda work, it: consents(work, it.client),
+    "people.clients.contact_points": lambda work, it: contact_points(work, it.client),
+    "people.clients.holdings": lambda work, it: holdings(work, it.client),
+    "people.consent.opt_in": lambda work, it: opt_in(work, [it.client], source="page"),
+    "people.consent.opt_out": lambda work, it: opt_out(work, [it.client], source="page"),
+    "people.imports.rejects_of": lambda work, it: rejects_of(work, it.decision),
+    "review.batch.approve_batch": lambda work, it: approve_batch(work, it.submission, b"", frozenset()),
+    "review.batch.sample_of": lambda work, it: sample_of(work, it.submission),
+    "review.decide.approve": lambda work, it: approve(work, [it.message], it.bound),
+    "review.decide.reject": lambda work, it: reject(work, [it.message], it.bound, ["tone"], ""),
+    "review.decide.return_": lambda work, it: return_(work, [it.message], it.bound, ["tone"], ""),
+    "review.detail.message_detail": lambda work, it: message_detail(work, it.message),
+    "review.inbox.list_messages": lambda work, it: list_messages(work, it.submission),
+    "review.standing.grant_standing": lambda work, it: grant_standing(
+        work, it.submission, clock.now() + timedelta(days=1)
+    ),
+    "review.standing.revoke_standing": lambda work, it: revoke_standing(work, it.decision),
+    "review.submissions.submission_for": lambda work, it: submission_for(work, it.submission),
+    "review.undo.undo": lambda work, it: undo(work, it.decision),
+}
+
+# Parts of services, called within a transaction after the service has asked; or the machine's own work.
+WITHIN = set(
+    """
+    archive.dossier.facts.facts_of archive.opening.open_kept archive.selection.choose
+    archive.selection.records_of_messages auth.passwords.set_password auth.sessions.begin care.tasks.open_task
+    composing.batches.put_up composing.compose.compose_occurrence composing.drafts.plan_for composing.load.load_plan
+    composing.requests.others_named content.publish.publish delivery.receipts.settle_receipts
+    delivery.replies.reply_address delivery.sweep.settle messages.leftout.write_left_out messages.revising.revise
+    messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
+    review.approving.approve_locked review.binding.move_bound review.binding.record_decision
+    review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
+    scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon
+    """.split()
+)
+# For the whole firm an operator imports wishes and settles outcomes; all else is beyond them, too.
+OPERATORS = {"people.consent.opt_in", "people.consent.opt_out", "delivery.watch.settle_by_hand"}
+_FACES = ("web", "cli", "demo", "core", "ledger", "api", "bot")
+
+
+def services_with_ids() -> set[str]:
+    """Every public function of a room that takes a unit of work and an id."""
+    found: set[str] = set()
+    for module in pkgutil.walk_packages(outreach.__path__, "outreach."):
+        if module.name.split(".")[1] in _FACES:
+            continue
+        loaded = importlib.import_module(module.name)
+        for name, function in inspect.getmembers(loaded, inspect.isfunction):
+            parameters = list(inspect.signature(function).parameters.values())
+            if function.__module__ != module.name or name.startswith("_") or not parameters:
+                continue
+            if parameters[0].name in ("work", "open_work") and any(
+                "UUID" in str(one.annotation) for one in parameters[1:]
+            ):
+                found.add(f"{module.name.removeprefix('outreach.')}.{name}")
+    return found
+
+
+def test_p7_every_service_is_listed() -> None:
+    assert services_with_ids() - set(REFUSED) - WITHIN == set()
+    assert services_with_ids() >= WITHIN
+
+
+@pytest.fixture
+def foreign(open_work: Callable[..., Any]) -> Foreign:
+    wire()
+    people = firm(open_work)
+    publish_starter(open_work, people)
+    with open_work(SYSTEM) as work:
+        client = make_client(work, people.b01, name="张甲甲")
+        number = work.conn.execute(
+            select(contact_point.c.address).where(
+                contact_point.c.client_id == client, contact_point.c.channel == "sms"
+            )
+        ).scalar_one()
+    with open_work(people.b01.advisor) as work:
+        first = queue_request(work, RequestDraft((client,), text="{称呼}，您好！请您有空回电。"))
+        second = queue_request(work, RequestDraft((client,), text="{称呼}，您好！资料已备妥。"))
+    with open_work(people.b01.manager) as work:
+        row = work.conn.execute(select(message).where(message.c.id == second.message_ids[0])).one()
+        approve(work, [row.id], {row.id: (row.revision, bytes(row.digest))})
+    with open_work(SYSTEM) as work:
+        reply = take_reply(work, ReplyIn("gateway", "R1", "sms", number, "请问"))
+        task = work.conn.execute(text("SELECT id FROM task WHERE reply_id = :id"), {"id": reply}).scalar_one()
+        waiting = work.conn.execute(select(message).where(message.c.id == first.message_ids[0])).one()
+        made = work.conn.execute(select(decision.c.id)).scalar_one()
+    assert reply is not None
+    return Foreign(
+        people,
+        client,
+        waiting.id,
+        first.submission_ids[0],
+        first.occurrence_id,
+        made,
+        reply,
+        task,
+        waiting.revision,
+        bytes(waiting.digest),
+    )
+
+
+@pytest.mark.parametrize("name", sorted(REFUSED))
+def test_p7_a_foreign_id_is_not_found(open_work: Callable[..., Any], foreign: Foreign, name: str) -> None:
+    before = _everything(open_work)
+    team = foreign.people.b02
+    others = () if name in OPERATORS else (foreign.people.operator,)
+    for actor in (team.manager, team.deputy, team.advisor, *others):
+        try:
+            with open_work(actor) as work:
+                answer = REFUSED[name](work, foreign)
+                assert _empty(answer), f"{actor.name} got {answer!r}"
+        except (NotFound, Forbidden):
+            continue
+        except Conflict as error:
+            raise AssertionError(f"{actor.name} learned that it is there: {error}") from error
+    assert _everything(open_work) == before
+
+
+def test_what_is_asked_for_is_there(open_work: Callable[..., Any], foreign: Foreign) -> None:
+    """The same questions of the branch's own manager find something: the walls are what stops the others."""
+    with open_work(foreign.people.b01.manager) as work:
+        assert message_detail(work, foreign.message).client.id == foreign.client
+        assert replies_of(work, foreign.client)
+        assert task_by_id(work, foreign.task)
+        assert list_messages(work, foreign.submission).items
+
+
+def _empty(answer: Any) -> bool:
+    if answer is None or answer is False or answer == 0:
+        return True
+    items = getattr(answer, "items", answer)
+    return not (items() if callable(items) else items)
+
+
+def _everything(open_work: Callable[..., Any]) -> tuple[Any, ...]:
+    with open_work(SYSTEM) as work:
+        return tuple(
+            work.conn.execute(
+                text(
+                    "SELECT (SELECT array_agg((id, state, revision) ORDER BY id) FROM message)::text,"
+                    " (SELECT count(*) FROM decision), (SELECT count(*) FROM consent),"
+                    " (SELECT count(*) FROM occurrence), (SELECT count(*) FROM task WHERE done_at IS NULL),"
+                    " (SELECT count(*) FROM reply WHERE answered_at IS NULL)"
+                )
+            ).one()
+        )
