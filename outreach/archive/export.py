@@ -9,7 +9,6 @@ that the bag itself is proved against.
 import errno
 import fcntl
 import hashlib
-import json
 import os
 import shutil
 import time
@@ -25,18 +24,17 @@ from sqlalchemy import insert, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from outreach.archive.bag import TAG_MANIFEST, BagWriter
-from outreach.archive.dossier.pages import Cover, write_dossier
+from outreach.archive.dossier.pages import write_dossier
 from outreach.archive.instructions import VERIFY
 from outreach.archive.names import Names
-from outreach.archive.opening import nodes
 from outreach.archive.records import write_records
-from outreach.archive.selection import Asked, Chosen, choose, decisions
+from outreach.archive.selection import Asked, choose
+from outreach.archive.statements import cover_of, info_of, json_bytes, write_consistency, write_manifests
 from outreach.archive.tables import export_run
 from outreach.core import clock
 from outreach.core.access import Actor, Permission, require, visible
 from outreach.core.errors import BadInput, Conflict, NotFound, OutreachError, Unavailable
 from outreach.core.ids import new_id
-from outreach.ledger import merkle
 from outreach.ledger.append import Entry, record
 from outreach.ledger.envelope import rfc3339
 from outreach.ledger.integrator import integrate
@@ -280,18 +278,18 @@ def _fill(
     bag.write("keys/outreach.pem", public_pem(signing.public))
     bag.write("keys/allowed_signers", allowed_signers([signing.public]).encode())
     bag.write("data/ledger/checkpoint", latest.note.encode())
-    _write_consistency(work, bag, size, root)
+    write_consistency(work, bag, size, root)
     bag.write(
         "data/query.json",
-        _json({**_query(asked), "export_id": str(export_id), "at": rfc3339(made), **_scope(work)}),
+        json_bytes({**_query(asked), "export_id": str(export_id), "at": rfc3339(made), **_scope(work)}),
     )
     written = write_records(
         work, bag, names, size, chosen.beyond, lambda done: progress(done, chosen.records)
     )
-    _write_manifests(work, bag)
-    cover = _cover(work, asked, chosen, names, latest.note, size, written.withheld, made)
+    write_manifests(work, bag)
+    cover = cover_of(work, asked, chosen, names, latest.note, size, written.withheld, made)
     pages = write_dossier(work, bag, names, cover)
-    listed = bag.finish(_info(work, asked, export_id, made))
+    listed = bag.finish(info_of(work, asked, export_id, made))
     signature = signature_of(out)
     signature.write_text(signing.sshsig(listed), encoding="ascii")
     return ExportResult(
@@ -318,103 +316,6 @@ def signature_of(out: Path) -> Path:
 def _scope(work: Work) -> dict[str, Any]:
     scope = work.actor.scope(Permission.EXPORT)
     return {"scope": "firm" if scope is None else sorted(str(branch_id) for branch_id in scope)}
-
-
-def _json(value: Any) -> bytes:
-    return json.dumps(value, ensure_ascii=False, indent=1, sort_keys=True).encode() + b"\n"
-
-
-def _write_consistency(work: Work, bag: BagWriter, size: int, root: bytes) -> None:
-    """That this tree continues the one of the export before it (RFC 9162 §2.1.4.1)."""
-    before = work.conn.execute(
-        select(ledger_checkpoint)
-        .join(export_run, export_run.c.tree_size == ledger_checkpoint.c.tree_size)
-        .where(export_run.c.state == "done", ledger_checkpoint.c.tree_size <= size)
-        .order_by(ledger_checkpoint.c.tree_size.desc())
-        .limit(1)
-    ).one_or_none()
-    if before is None:
-        return
-    known = nodes(work, merkle.consistency_nodes(before.tree_size, size))
-    proof = merkle.consistency_proof(before.tree_size, size, lambda level, at: known[(level, at)])
-    bag.write("data/ledger/previous-checkpoint", before.note.encode())
-    bag.write(
-        "data/ledger/consistency.json",
-        _json(
-            {
-                "old_size": before.tree_size,
-                "old_root": bytes(before.root).hex(),
-                "new_size": size,
-                "new_root": root.hex(),
-                "proof": [step.hex() for step in proof],
-            }
-        ),
-    )
-
-
-_LINES = text(
-    "SELECT message_id, revision, digest FROM decision_digest WHERE decision_id = :id ORDER BY message_id"
-)
-
-
-def _write_manifests(work: Work, bag: BagWriter) -> None:
-    """For each decision the list it signed: its SHA-256 is the ``manifest_digest`` of the decision's entry."""
-    for decision_id in decisions(work):
-        with bag.stream(f"data/decisions/{decision_id}.txt") as file:
-            rows = work.conn.execute(_LINES.execution_options(yield_per=5000), {"id": decision_id})
-            for row in rows:
-                file.write(f"{row.message_id}, {row.revision}, {bytes(row.digest).hex()}\n".encode())
-
-
-def _cover(
-    work: Work,
-    asked: Asked,
-    chosen: Chosen,
-    names: Names,
-    note: str,
-    size: int,
-    withheld: int,
-    made: datetime,
-) -> Cover:
-    settings = work.settings
-    if asked.client_id:
-        question = (f"客户 {asked.client_no} 的全部记录", f"All records of client {asked.client_no}")
-    else:
-        first, last = (f"{day:%Y-%m-%d}" for day in _days(work, asked))
-        question = (f"{first} 至 {last} 的全部记录", f"All records from {first} to {last}")
-    return Cover(
-        firm=(settings.firm_name, settings.firm_name_en),
-        question=question,
-        exported_by=names.person(work.actor.staff_id),
-        exported_at=f"{made.astimezone(settings.zone):%Y-%m-%d %H:%M:%S %Z}",
-        messages=chosen.messages,
-        others=chosen.others,
-        withheld=withheld,
-        checkpoint=note,
-        tree_size=size,
-        fingerprint=work.keys.signing.fingerprint,
-    )
-
-
-def _days(work: Work, asked: Asked) -> tuple[datetime, datetime]:
-    start, end = asked.start or clock.now(), asked.end or clock.now()
-    zone = work.settings.zone
-    return start.astimezone(zone), (end - timedelta(microseconds=1)).astimezone(zone)
-
-
-def _info(work: Work, asked: Asked, export_id: UUID, made: datetime) -> dict[str, str]:
-    what = (
-        f"client {asked.client_no}"
-        if asked.client_id
-        else "{:%Y-%m-%d} to {:%Y-%m-%d}".format(*_days(work, asked))
-    )
-    return {
-        "Source-Organization": f"{work.settings.firm_name} {work.settings.firm_name_en}",
-        "Bagging-Date": f"{made.astimezone(work.settings.zone):%Y-%m-%d}",
-        "External-Identifier": str(export_id),
-        "External-Description": f"Record of client communication: {what}",
-        "Outreach-Key-Fingerprint": work.keys.signing.fingerprint,
-    }
 
 
 def _finish(work: Work, asked: Asked, result: ExportResult) -> None:

@@ -49,7 +49,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 "sign_in.html",
                 status=401,
                 next=safe_path(next),
-                error=desk.say(refused.message),
+                error=f"{desk.say(refused.message)} {desk.say(refused.mend)}",
                 username=username,
                 people=DEMONSTRATION,
             )
