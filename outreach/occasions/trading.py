@@ -25,6 +25,7 @@ def is_provisional(year: int) -> bool:
     return not FIRST_KNOWN_YEAR <= year <= LAST_KNOWN_YEAR
 
 
+@lru_cache(maxsize=8192)
 def is_working_day(day: date) -> bool:
     """Whether offices work on ``day``: weekdays without holidays, and the weekend days worked in their stead.
 

@@ -9,6 +9,7 @@ that happens twice fires the first time only.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from croniter import CroniterError, croniter
@@ -130,6 +131,7 @@ def _dates(trigger: Festival | ClientDate | TradingDay, first: date, last: date)
         day += timedelta(days=1)
 
 
+@lru_cache(maxsize=8192)  # a scheduler asks for the same weeks again and again
 def _dated(trigger: Festival | ClientDate | TradingDay, day: date) -> Firing:
     lead = at_local(minus_working_days(day, trigger.lead_working_days), COMPOSE_TIME, trigger.zone)
     eastern = next_open(start_of_day(day, EASTERNMOST), trigger.window, EASTERNMOST)
@@ -155,11 +157,12 @@ def _cron(trigger: Cron, after: datetime, until: datetime) -> Iterator[Firing]:
 
 def next_firing(trigger: Trigger, after: datetime, within: timedelta = timedelta(days=800)) -> Firing | None:
     """The first firing to be composed after ``after``; None for a feed, or when there is none ``within``."""
-    step, start = timedelta(days=40), after.astimezone(UTC)
+    # A cron expression may fire every minute and a festival once a year: look further with each step.
+    step, start = timedelta(days=1), after.astimezone(UTC)
     end = start + within
     while start < end:
         found = firings(trigger, start, min(start + step, end))
         if found:
             return found[0]
-        start += step
+        start, step = start + step, min(step * 2, timedelta(days=64))
     return None

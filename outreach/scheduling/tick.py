@@ -82,13 +82,14 @@ def _locked_mark(work: Work, plan: Plan, now: datetime) -> tuple[datetime, bool]
         insert(schedule)
         .values(job_name=plan.job_name, high_water=now - _FIRST_LOOK)
         .on_conflict_do_nothing(index_elements=["job_name"])
-    )
+        .returning(schedule.c.job_name)
+    ).first()
     row = work.conn.execute(
         select(schedule.c.high_water, schedule.c.enabled)
         .where(schedule.c.job_name == plan.job_name)
         .with_for_update(skip_locked=True)
     ).one_or_none()
-    return (row.high_water, made.rowcount == 1) if row is not None and row.enabled else None
+    return (row.high_water, made is not None) if row is not None and row.enabled else None
 
 
 def prepare_next(work: Work, job_name: str) -> UUID:
