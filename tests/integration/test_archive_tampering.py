@@ -41,7 +41,7 @@ def test_an_untouched_export_holds(made: Exported, bag: Path) -> None:
     assert "VERIFIED" in report.lines()[-1]
 
 
-def test_a_flipped_bit_in_any_file_is_found(made: Exported, bag: Path) -> None:
+def test_p6_a_flipped_bit_in_any_file_is_found(made: Exported, bag: Path) -> None:
     seen = set()
     for file in files_of(bag):
         whole = file.read_bytes()
@@ -130,7 +130,7 @@ def relist(bag: Path) -> bytes:
     return (bag / "tagmanifest-sha256.txt").read_bytes()
 
 
-def test_a_forgery_signed_anew_passes_all_but_the_fingerprint(made: Exported, bag: Path) -> None:
+def test_p6_a_forgery_signed_anew_passes_all_but_the_fingerprint(made: Exported, bag: Path) -> None:
     attacker = SigningKey.generate()
     text = next(bag.glob("data/records/*/*.reply.txt"))
     index = int(text.name.split(".")[0])

@@ -45,7 +45,7 @@ def by_hand(bag: Path, fingerprint: str, tools: Path) -> subprocess.CompletedPro
     )
 
 
-def test_verify_txt_passes_with_common_tools_alone(made: Exported, tmp_path: Path) -> None:
+def test_p6_verify_txt_passes_with_common_tools_alone(made: Exported, tmp_path: Path) -> None:
     done = by_hand(made.result.path, made.result.fingerprint, tmp_path / "tools")
     assert (done.returncode, done.stderr) == (0, "")
     assert "VERIFIED" in done.stdout
@@ -95,7 +95,7 @@ def test_ssh_keygen_verifies_the_signature(made: Exported) -> None:
         assert done.returncode == status
 
 
-def test_pymerkle_agrees_with_the_root_and_every_path(made: Exported) -> None:
+def test_p6_pymerkle_agrees_with_the_root_and_every_path(made: Exported) -> None:
     data = made.result.path / "data"
     leaves = [json.loads(line) for line in (data / "ledger/leaves.jsonl").read_text().splitlines()]
     assert [leaf["leaf_index"] for leaf in leaves] == list(range(made.result.tree_size))

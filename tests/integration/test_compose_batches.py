@@ -88,7 +88,7 @@ def test_a_festival_reaches_each_client_in_their_language_on_their_channel(
 
 
 @freeze_time(BEFORE)
-def test_everybody_who_is_left_out_is_a_row_with_reason_and_mend(open_work: Opener, people: Firm) -> None:
+def test_p8_everybody_who_is_left_out_is_a_row_with_reason_and_mend(open_work: Opener, people: Firm) -> None:
     with open_work() as work:
         make_client(work, people.b01, name="good")
         make_client(work, people.b01, name="deceased", deceased=True)

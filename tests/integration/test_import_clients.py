@@ -163,7 +163,7 @@ def test_a_changed_file_shows_what_changed_and_keeps_what_it_can_not_read(
 
 @freeze_time(DAY)
 @pytest.mark.usefixtures("branches")
-def test_what_is_refused_is_written_with_row_column_reason_and_mend(open_work: Opener) -> None:
+def test_p8_what_is_refused_is_written_with_row_column_reason_and_mend(open_work: Opener) -> None:
     result = apply_import(open_work, SYSTEM, SAMPLES / FILES[1])
     assert result.rejects is not None
     with result.rejects.open(encoding="utf-8-sig", newline="") as handle:

@@ -22,7 +22,7 @@ from tests.support.desk import Desk
 from tests.support.review_rows import as_read, edit, hold, states
 
 
-def test_an_approval_binds_exactly_the_digest_that_was_read(open_work: Opener, desk: Desk) -> None:
+def test_p1_an_approval_binds_exactly_the_digest_that_was_read(open_work: Opener, desk: Desk) -> None:
     with open_work() as work:
         held = hold(work, desk.firm, desk.firm.b01, policy=desk.each, author=desk.firm.b01.advisor)
     with open_work(desk.firm.b01.manager) as work:
@@ -39,7 +39,7 @@ def test_an_approval_binds_exactly_the_digest_that_was_read(open_work: Opener, d
         assert str(desk.firm.b01.manager.staff_id) in bytes(entry.envelope).decode()
 
 
-def test_an_edit_voids_the_decision(open_work: Opener, desk: Desk) -> None:
+def test_p1_an_edit_voids_the_decision(open_work: Opener, desk: Desk) -> None:
     """P1: what was read is not what stands there now, so the approval changes nothing."""
     advisor = desk.firm.b01.advisor
     with open_work() as work:
@@ -82,7 +82,7 @@ def test_the_digests_of_a_decision_cannot_be_rewritten(open_work: Opener, desk: 
 
 
 @pytest.mark.parametrize("who", ["author", "last_editor", "second_account", "template_editor"])
-def test_nobody_approves_their_own_words(open_work: Opener, desk: Desk, who: str) -> None:
+def test_p2_nobody_approves_their_own_words(open_work: Opener, desk: Desk, who: str) -> None:
     """P2, art. 63: not the author, not the last editor, not by a second account, not one's own template."""
     manager, advisor = desk.firm.b01.manager, desk.firm.b01.advisor
     decider = manager

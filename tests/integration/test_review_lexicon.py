@@ -16,7 +16,7 @@ from tests.support.review_rows import as_read, hold, states
 TEXT = "您好，{name}，葫芦有喜。"
 
 
-def test_a_newly_published_block_phrase_rechecks_what_waits(open_work: Opener, desk: Desk) -> None:
+def test_p5_a_newly_published_block_phrase_rechecks_what_waits(open_work: Opener, desk: Desk) -> None:
     advisor = desk.firm.b01.advisor
     with open_work() as work:
         before = desk.lexicon_digest(work)
