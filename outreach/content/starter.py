@@ -14,8 +14,9 @@ def starter_root() -> Path:
     Raises BadInput when the installation is incomplete.
     """
     package = Path(__file__).resolve().parent
+    # In a checkout the package's folders are links to the institution's own, which are meant.
     for root in (package / "starter_files", package.parents[1]):
-        if all((root / name).is_dir() for name in FOLDERS):
+        if all((root / name).is_dir() and not (root / name).is_symlink() for name in FOLDERS):
             return root
     raise BadInput("The starter set is not part of this installation.", mend="Install Outreach again.")
 
