@@ -15,7 +15,7 @@ from outreach.core import clock, events
 from outreach.core.access import SYSTEM, Actor
 from outreach.core.database import Database, open_database
 from outreach.core.engine import Handler, defer
-from outreach.core.errors import Unavailable
+from outreach.core.errors import Misconfigured, Unavailable
 from outreach.core.settings import Settings, Smtp
 from outreach.delivery.dispatch import Providers, configured, dispatch
 from outreach.delivery.sweep import (
@@ -73,9 +73,14 @@ class Outreach:
 
     @classmethod
     def open(cls, settings: Settings, *, pool_size: int = 8, start_database: bool = True) -> "Outreach":
-        """Open database and keys. Raises Unavailable when the database can't be reached, Misconfigured when the
-        key folder is not the one that this database's records were sealed with."""
+        """Open database and keys. Raises Unavailable when the database can't be reached, Misconfigured when it has
+        no schema yet."""
         database = open_database(settings, pool_size=pool_size, start=start_database)
+        try:
+            _prove(database)
+        except BaseException:
+            database.close()
+            raise
         settings.keys.parent.mkdir(parents=True, exist_ok=True)
         return cls(settings, database, KeyRing.open(settings.keys, create=True))
 
@@ -149,6 +154,13 @@ class Outreach:
                 return act(work)
 
         return run
+
+
+def _prove(database: Database) -> None:
+    """A role that starts says at once when it can't work, instead of failing again and again."""
+    with database.begin() as conn:
+        if conn.execute(text("SELECT to_regclass('message')")).scalar_one() is None:
+            raise Misconfigured("The database has no schema yet.", mend="Run: outreach migrate")
 
 
 def _redefer_due(work: Work) -> None:
