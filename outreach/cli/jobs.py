@@ -9,6 +9,7 @@ from outreach.cli.session import opened, signed_in
 from outreach.cli.tables import local, rows
 from outreach.core import clock
 from outreach.core.access import Permission, require
+from outreach.occasions.triggers import next_firing
 from outreach.scheduling.jobs import plans_in_force
 from outreach.scheduling.tables import occurrence, schedule
 from outreach.scheduling.tick import prepare_next, tick
@@ -35,7 +36,7 @@ def list_(recent: int) -> None:
             if plan.feed:
                 table.append((plan.job_name, f"at each item of {plan.feed}", "", on))
                 continue
-            firing = next(iter(plan.due(now, now + _AHEAD)), None)
+            firing = next_firing(plan.trigger, now, _AHEAD)
             table.append(
                 (
                     plan.job_name,

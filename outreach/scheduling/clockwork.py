@@ -41,6 +41,8 @@ def run(duties: Sequence[Duty], stop: threading.Event) -> None:
     scheduler.start()
     try:
         for duty in duties:
+            if stop.is_set():
+                break
             _guarded(duty)()
         stop.wait()
     finally:

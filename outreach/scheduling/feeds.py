@@ -10,7 +10,7 @@ from outreach.feeds.tables import feed_item
 from outreach.ledger.work import Work
 from outreach.scheduling.jobs import plans_in_force
 from outreach.scheduling.occurrences import add_occurrence
-from outreach.scheduling.tables import occurrence
+from outreach.scheduling.tables import occurrence, schedule
 
 _STALE = timedelta(days=7)
 
@@ -19,8 +19,9 @@ def on_feed_item_accepted(work: Work, event: FeedItemAccepted) -> None:
     """Make the occurrences of an item; one that is past its time is kept as missed, and nothing is composed."""
     item = work.conn.execute(select(feed_item).where(feed_item.c.id == event.item_id)).one()
     now = clock.now()
+    off = set(work.conn.execute(select(schedule.c.job_name).where(~schedule.c.enabled)).scalars())
     for plan in plans_in_force(work.conn):
-        if not plan.listens_to(event.kind, item.item_type):
+        if plan.job_name in off or not plan.listens_to(event.kind, item.item_type):
             continue
         expires = max(now, item.issued_at) + plan.expiry
         if item.expires_at is not None:

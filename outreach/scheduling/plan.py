@@ -7,6 +7,11 @@ from uuid import UUID
 from outreach.occasions.triggers import Cron, Feed, Firing, Trigger, firings
 from outreach.occasions.windows import WESTERNMOST, at_local
 
+# Schedulers look four times a minute; what they find within this time was not missed.
+ON_TIME = timedelta(minutes=5)
+# How long before it is sent the earliest firing is composed: 30 working days, holidays included.
+_LONGEST_LEAD = timedelta(days=75)
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -33,6 +38,17 @@ class Plan:
         """The firings to be composed in (after, until], earliest first. A feed job has none."""
         return [] if isinstance(self.trigger, Feed) else firings(self.trigger, after, until)
 
+    def looks_back_to(self, mark: datetime, now: datetime, fresh: bool) -> datetime:
+        """From when on firings are looked for by a schedule that has come to ``mark``.
+
+        Before the mark, too: a longer lead, or a holiday that is announced after all, puts the moment of composing
+        a firing that is still to be sent before the mark; and a ``fresh`` job has no past but may be in time for
+        today. A cron expression has no lead, and a new one is no reason to fire again for hours gone by.
+        """
+        if isinstance(self.trigger, Cron):
+            return now - max(self.catch_up or ON_TIME, ON_TIME) if fresh else mark
+        return min(mark, now - _LONGEST_LEAD)
+
     def listens_to(self, feed: str, item_type: str) -> bool:
         """Whether an item of that feed and type fires it."""
         trigger = self.trigger
@@ -49,9 +65,8 @@ class Plan:
 
     def too_late(self, firing: Firing, now: datetime) -> bool:
         """Whether a firing that was missed may no longer be composed, by the job's own rule."""
-        if now >= firing.send_at + self.expiry:
+        if now >= self.expires_at(firing):
             return True
         # A firing whose send time is yet to come is never late: it only has less time for approval.
-        late = now - max(firing.compose_at, firing.send_at) if now > firing.send_at else timedelta(0)
-        allowed = self.catch_up if self.catch_up is not None else timedelta(0)
-        return late > allowed
+        late = now - max(firing.compose_at, firing.send_at)
+        return late > max(self.catch_up or ON_TIME, ON_TIME)
