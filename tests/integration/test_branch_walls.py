@@ -128,7 +128,8 @@ REFUSED: dict[str, Act] = {
 WITHIN = set(
     """
     archive.dossier.facts.facts_of archive.opening.open_kept archive.selection.choose
-    archive.selection.records_of_messages auth.passwords.set_password auth.sessions.begin care.tasks.open_task
+    archive.selection.records_of_messages archive.statements.info_of
+    auth.passwords.set_password auth.sessions.begin care.tasks.open_task
     composing.batches.put_up composing.compose.compose_occurrence composing.drafts.plan_for composing.load.load_plan
     composing.requests.others_named content.publish.publish delivery.receipts.settle_receipts
     delivery.replies.reply_address delivery.sweep.settle messages.leftout.write_left_out messages.revising.revise
