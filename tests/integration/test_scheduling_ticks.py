@@ -68,7 +68,7 @@ def test_a_second_tick_finds_nothing_new(open_work: Opener, people: Firm) -> Non
     assert set(before) <= set(deferred(open_work))
 
 
-def test_many_schedulers_at_once_fire_once(open_work: Opener, people: Firm) -> None:
+def test_p3_many_schedulers_at_once_fire_once(open_work: Opener, people: Firm) -> None:
     count, added = 4, 0
     with ThreadPoolExecutor(count) as pool:
         for day in ("2026-09-01", "2026-09-02", "2026-09-05", "2026-09-20", "2026-09-21", "2026-09-24"):
@@ -121,7 +121,7 @@ def _killed_before_the_commit(open_work: Opener) -> None:
         raise KeyboardInterrupt
 
 
-def test_a_kill_before_the_commit_loses_nothing(open_work: Opener, people: Firm) -> None:
+def test_p4_a_kill_before_the_commit_loses_nothing(open_work: Opener, people: Firm) -> None:
     tick_at(open_work, START)
     with freeze_time(COMPOSED):
         with pytest.raises(KeyboardInterrupt):
@@ -148,7 +148,7 @@ def test_a_scheduler_whose_clock_is_behind_takes_nothing_back(open_work: Opener,
         ("2026-09-30 00:00:00", "expired", "missed"),
     ],
 )
-def test_a_stop_is_caught_up_within_the_jobs_time_and_shown_beyond(
+def test_p4_a_stop_is_caught_up_within_the_jobs_time_and_shown_beyond(
     open_work: Opener, people: Firm, back: str, state: str, note: str
 ) -> None:
     tick_at(open_work, "2026-09-19 00:00:00")

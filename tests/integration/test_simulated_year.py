@@ -190,7 +190,7 @@ def _greetings(open_work: Opener) -> list[Greeting]:
 
 
 @pytest.mark.parametrize("seed", [20280626])
-def test_everybody_is_greeted_once_on_their_own_day(
+def test_p3_p4_everybody_is_greeted_once_on_their_own_day(
     open_work: Opener, people: list[Person], seed: int
 ) -> None:
     stops = _live_through_the_year(open_work, random.Random(seed))
