@@ -4,6 +4,7 @@ The DDL is in core/migrations; a test holds the two together.
 """
 
 from sqlalchemy import Boolean, Column, DateTime, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.core.database import metadata
 
@@ -34,4 +35,18 @@ signin_attempt = Table(
     Column("key", Text, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
     Column("succeeded", Boolean, nullable=False),
+)
+
+api_token = Table(
+    "api_token",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("token_hash", LargeBinary, nullable=False),
+    Column("permissions", ARRAY(Text), nullable=False),
+    Column("created_by", Uuid),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("expires_at", DateTime(timezone=True)),
+    Column("revoked_at", DateTime(timezone=True)),
+    Column("last_used_at", DateTime(timezone=True)),
 )

@@ -14,7 +14,7 @@ from outreach.occasions.triggers import check_cron
 from outreach.occasions.windows import parse_window
 
 CATEGORIES = ("channel", "information", "consulting", "product", "relationship")
-CHANNELS = ("sms", "email", "letter")
+CHANNELS = ("sms", "email", "letter", "call")
 LANGUAGES = ("zh-CN", "en")
 _SLUG = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _DURATION = re.compile(r"(\d+)(s|m|h|d)")
@@ -71,7 +71,9 @@ Duration = Annotated[timedelta, BeforeValidator(parse_duration)]
 Zone = Annotated[str, AfterValidator(_zone)]
 WindowText = Annotated[str, AfterValidator(_window)]
 Category = Literal["channel", "information", "consulting", "product", "relationship"]
-Channel = Literal["sms", "email", "letter"]
+Channel = Literal[
+    "sms", "email", "letter", "call"
+]  # of a call the template is the script that a person speaks from
 Language = Literal["zh-CN", "en"]
 RiskName = Literal["R1", "R2", "R3", "R4", "R5"]
 
@@ -95,18 +97,22 @@ class Title(Strict):
 class Variable(Strict):
     """A declared variable: where it comes from, and what it is."""
 
-    source: Literal["client", "advisor", "branch", "firm", "occasion", "report", "event", "text"]
+    source: Literal[
+        "client", "advisor", "branch", "firm", "occasion", "due", "report", "event", "digest", "text"
+    ]
     type: Literal["text", "date", "instant", "number"] = "text"
     optional: bool = False
 
 
 class TemplateFile(Strict):
-    """A message template. ``risk_level`` is of what it offers, ``advice`` needs a qualified author (art. 41)."""
+    """A message template. ``risk_level`` is of what it offers, ``advice`` needs a qualified author (art. 41);
+    ``phrase``: an approved answer of the phrase book, with which an advisor replies as it stands."""
 
     title: Title
     category: Category
     occasion: Slug | None = None
     greeting: bool = False
+    phrase: bool = False
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
     languages: Annotated[tuple[Language, ...], Field(min_length=1)] = ("zh-CN", "en")
     fallback_language: Language | None = None
@@ -136,13 +142,36 @@ class FestivalTrigger(Strict):
 
 
 class ClientDateTrigger(Strict):
-    """Fires every day, for the clients whose date it is."""
+    """Fires every day, for the clients whose date it is: the date in ``field``, moved by ``years``, ``months``
+    and ``offset_days`` (an assessment is due two years after it was made: art. 79(2)); every year again when
+    ``yearly`` (anniversaries). ``field = "fact"``: a dated fact of the kind ``fact``."""
 
     kind: Literal["client_date"]
     field: Literal[
-        "birthday", "birth_date", "lunar_birthday", "opened_on", "assessed_on", "id_expiry", "margin_expiry"
+        "birthday",
+        "birth_date",
+        "lunar_birthday",
+        "opened_on",
+        "assessed_on",
+        "id_expiry",
+        "margin_expiry",
+        "fact",
     ]
-    offset_days: int = 0
+    fact: Slug | None = None
+    years: Annotated[int, Field(ge=0, le=100)] = 0
+    months: Annotated[int, Field(ge=0, le=600)] = 0
+    offset_days: Annotated[int, Field(ge=-400, le=400)] = 0
+    yearly: bool = False
+
+    @model_validator(mode="after")
+    def _has_fact(self) -> "ClientDateTrigger":
+        if (self.field == "fact") != (self.fact is not None):
+            raise ValueError(
+                '`fact` names the kind of a dated fact: give it with field = "fact", and only then'
+            )
+        if self.yearly and (self.years or self.months):
+            raise ValueError("a yearly date has no years and months of its own")
+        return self
 
 
 class TradingDayTrigger(Strict):
@@ -175,6 +204,7 @@ class AudienceFile(Strict):
     languages: tuple[Language, ...] = ()
     kind: Literal["person", "company"] | None = None
     holders: bool = False  # of the feed item's code; an item without a code reaches everybody in the audience
+    subscribers: bool = False  # of the item's feed and type; with `holders`: either is enough
     holders_of: tuple[str, ...] = ()
 
 
@@ -227,7 +257,7 @@ class Governs(Strict):
     """What a policy is for; jobs name their policy, this guards against naming the wrong one."""
 
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
-    authors: Literal["jobs", "advisors", "any"] = "any"
+    authors: Literal["jobs", "advisors", "phrases", "any"] = "any"
 
 
 class Sample(Strict):

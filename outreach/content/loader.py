@@ -20,7 +20,7 @@ from outreach.content.formats import (
 )
 
 Model = TypeVar("Model", bound=BaseModel)
-_PART = re.compile(r"(sms|letter)\.(zh-CN|en)\.j2|email\.(zh-CN|en)\.(subject|txt|html)\.j2")
+_PART = re.compile(r"(sms|letter|call)\.(zh-CN|en)\.j2|email\.(zh-CN|en)\.(subject|txt|html)\.j2")
 _LARGEST = 256 * 1024
 
 

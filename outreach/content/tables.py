@@ -45,3 +45,24 @@ content_version = Table(
     Column("last_editor", Uuid, nullable=False),
     Column("retired", Boolean, nullable=False, server_default=text("false")),
 )
+
+content_draft = Table(
+    "content_draft",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("base_version", Integer, nullable=False, server_default=text("0")),
+    Column("files", JSONB, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'editing'::text")),
+    Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("editor_id", Uuid, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("updated_at", DateTime(timezone=True), nullable=False),
+    Column("submitted_at", DateTime(timezone=True)),
+    Column("note", Text, nullable=False, server_default=text("''::text")),
+    Column("decided_by", Uuid),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("decision_note", Text, nullable=False, server_default=text("''::text")),
+    Column("release_id", Uuid),
+)

@@ -4,6 +4,7 @@ The DDL is in core/migrations; a test holds the two together.
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
     Date,
@@ -100,5 +101,19 @@ left_out = Table(
     Column("reason", Text, nullable=False),
     Column("mend", Text, nullable=False),
     Column("article", Text, nullable=False, server_default=text("''::text")),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+attachment = Table(
+    "attachment",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("media_type", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("sealed_id", Uuid, nullable=False),
+    Column("branch_id", Uuid),
+    Column("uploaded_by", Uuid, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
 )

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
+    Identity,
     LargeBinary,
     Numeric,
     SmallInteger,
@@ -166,4 +167,69 @@ import_finding = Table(
     Column("severity", Text, nullable=False),
     Column("message", Text, nullable=False),
     Column("mend", Text, nullable=False),
+)
+
+subscription = Table(
+    "subscription",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("feed", Text, primary_key=True),
+    Column("item_type", Text, primary_key=True),
+    Column("source", Text, nullable=False, server_default=text("''::text")),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("ended_at", DateTime(timezone=True)),
+)
+
+client_date = Table(
+    "client_date",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("on_date", Date, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("source", Text, nullable=False, server_default=text("''::text")),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+client_correction = Table(
+    "client_correction",
+    metadata,
+    Column("client_id", Uuid, primary_key=True),
+    Column("field", Text, primary_key=True),
+    Column("value", JSONB, nullable=False),
+    Column("file_value", JSONB),
+    Column("by_staff_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("note", Text, nullable=False, server_default=text("''::text")),
+    Column("told_at", DateTime(timezone=True)),
+)
+
+import_conflict = Table(
+    "import_conflict",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("client_id", Uuid, nullable=False),
+    Column("branch_id", Uuid, nullable=False),
+    Column("field", Text, nullable=False),
+    Column("ours", JSONB, nullable=False),
+    Column("theirs", JSONB, nullable=False),
+    Column("import_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'open'::text")),
+    Column("decided_by", Uuid),
+    Column("decided_at", DateTime(timezone=True)),
+)
+
+write_back = Table(
+    "write_back",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("number", BigInteger, Identity(always=True), nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("since", DateTime(timezone=True), nullable=False),
+    Column("until", DateTime(timezone=True), nullable=False),
+    Column("counts", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("by_staff_id", Uuid),
 )

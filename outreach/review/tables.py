@@ -3,7 +3,7 @@
 The DDL is in core/migrations; a test holds the two together.
 """
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, Table, Text, Uuid, text
+from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.core.database import metadata
@@ -70,4 +70,37 @@ decision_digest = Table(
     Column("message_id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
+)
+
+material = Table(
+    "material",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("risk_level", SmallInteger),
+    Column("advice", Boolean, nullable=False, server_default=text("false")),
+    Column("attachment_id", Uuid, nullable=False),
+    Column("branch_id", Uuid),
+    Column("author_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'held'::text")),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("decided_by", Uuid),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("note", Text, nullable=False, server_default=text("''::text")),
+    Column("valid_until", DateTime(timezone=True)),
+)
+
+branch_hold = Table(
+    "branch_hold",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("submission_id", Uuid, nullable=False),
+    Column("branch_id", Uuid, nullable=False),
+    Column("by_staff_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("lifted_at", DateTime(timezone=True)),
+    Column("lifted_by", Uuid),
 )
