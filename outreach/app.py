@@ -49,6 +49,7 @@ def wire() -> None:
     events.subscribe(events.DecisionMade, on_decision_made)
     events.subscribe(events.ReplyReceived, care.on_reply_received)
     events.subscribe(events.ReplyReceived, on_reply_received)
+    events.subscribe(events.MessageHandedOver, care.on_message_handed_over)
     events.subscribe(events.MessageUnreachable, care.on_message_unreachable)
     events.subscribe(events.ContactChanged, on_contact_changed)
     events.subscribe(events.FeedItemSuperseded, on_feed_item_superseded)

@@ -1,9 +1,10 @@
-"""Tasks: a call to make, a reply to answer, an unknown outcome to settle.
+"""Tasks: a call to make, a letter to post, a reply to answer, an unknown outcome to settle.
 
 A reply belongs to whoever received it first until it is answered (首问负责制, art. 11); what no channel could
 deliver in time becomes a call (art. 79(12)).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,14 +17,18 @@ from outreach.care.tables import task
 from outreach.core import clock
 from outreach.core.access import Permission, Role, require, visible
 from outreach.core.errors import BadInput, Conflict, NotFound
-from outreach.core.events import MessageUnreachable, ReplyReceived
+from outreach.core.events import MessageHandedOver, MessageUnreachable, ReplyReceived
 from outreach.core.ids import new_id
+from outreach.delivery.handover import is_with_a_person, settle_handed_over
+from outreach.delivery.routes import HANDED_OVER
 from outreach.delivery.tables import reply
+from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
+from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.tables import message
 from outreach.people.tables import client, staff
 
-KINDS = ("call", "answer", "settle")
+KINDS = ("call", "letter", "answer", "settle")
 ANSWER_WITHIN = timedelta(hours=24)  # where the reply itself names no time
 CALL_WITHIN = timedelta(hours=2)  # an urgent message reached nobody
 
@@ -134,8 +139,9 @@ def task_by_id(work: Work, task_id: UUID) -> Task:
     return Task(**row)
 
 
-def close_task(work: Work, task_id: UUID, note: str) -> None:
-    """Close a task, saying what was done. An answer's reply counts as answered from then on.
+def close_task(work: Work, task_id: UUID, note: str, *, reached: bool = True) -> None:
+    """Close a task, saying what was done. An answer's reply counts as answered from then on; a letter or a call
+    that was handed over counts as delivered, or as undelivered when the client was not ``reached``.
 
     Raises BadInput without a note, NotFound beyond the actor's scope, Conflict when it was closed already.
     """
@@ -151,6 +157,12 @@ def close_task(work: Work, task_id: UUID, note: str) -> None:
     )
     if closed.rowcount != 1:
         raise Conflict("This task was closed already.", mend="Read it again.")
+    if (
+        found.message_id is not None
+        and found.kind in HANDED_OVER
+        and is_with_a_person(work, found.message_id)
+    ):
+        settle_handed_over(work, found.message_id, reached=reached)
     if found.kind == "answer" and found.reply_id is not None:
         work.conn.execute(
             update(reply)
@@ -172,6 +184,45 @@ def on_reply_received(work: Work, event: ReplyReceived) -> None:
         client_id=row.client_id,
         owner_id=row.owner_id,
         reply_id=row.id,
+    )
+
+
+def scripts(work: Work, tasks: Iterable[Task]) -> dict[UUID, Payload]:
+    """task -> the approved words of its letter or call, for those who may read messages there."""
+    wanted = {
+        one.message_id: one.id
+        for one in tasks
+        if one.message_id is not None
+        and one.kind in HANDED_OVER
+        and work.actor.may(Permission.READ_MESSAGES, one.branch_id)
+    }
+    if not wanted:
+        return {}
+    rows = work.conn.execute(
+        select(message.c.id, message.c.payload_id).where(
+            message.c.id.in_(sorted(wanted)), message.c.channel.in_(sorted(HANDED_OVER))
+        )
+    ).all()
+    bodies = unseal_many(work, [row.payload_id for row in rows])
+    return {wanted[row.id]: from_bytes(bodies[row.payload_id]) for row in rows if row.payload_id in bodies}
+
+
+def on_message_handed_over(work: Work, event: MessageHandedOver) -> None:
+    """A letter is to be posted or a call to be made: by the person in whose name it goes out, else the client's
+    advisor."""
+    owner = work.conn.execute(
+        select(func.coalesce(message.c.advisor_id, client.c.advisor_id))
+        .join(client, client.c.id == message.c.client_id)
+        .where(message.c.id == event.message_id)
+    ).scalar_one()
+    open_task(
+        work,
+        event.channel,
+        due_by=event.due_by,
+        branch_id=event.branch_id,
+        client_id=event.client_id,
+        owner_id=owner,
+        message_id=event.message_id,
     )
 
 

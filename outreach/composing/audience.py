@@ -55,7 +55,7 @@ _TAIL = """
 )
 SELECT c.id, c.client_no, c.name, c.gender, c.kind, c.birth_date, c.tier, c.risk_class, c.risk_minimum,
        c.assessed_on, c.opened_on, c.status, c.deceased, c.test, c.branch_id, c.channel_preference, c.language,
-       c.time_zone, c.margin_expiry, c.id_expiry, c.do_not_contact,
+       c.time_zone, c.margin_expiry, c.id_expiry, c.do_not_contact, c.address, c.postcode,
        b.code AS branch_code, b.name AS branch_name, b.name_en AS branch_name_en, b.phone AS branch_phone,
        b.complaint_phone, b.email AS branch_email, b.address AS branch_address,
        s.id AS signer_id, s.name AS signer_name, s.name_en AS signer_name_en, s.phone AS signer_phone,

@@ -170,9 +170,9 @@ class Composer:
             known = self._sending[zone_name] = (send_at, send_at.astimezone(zone).date(), expires_at)
         return zone_name, *known
 
-    def _channel(self, row: Row[Any], facts: Facts) -> tuple[str, UUID, str, str] | Broken:
+    def _channel(self, row: Row[Any], facts: Facts) -> tuple[str, UUID | None, str, str] | Broken:
         """The first channel, by the client's and the job's preference, on which the client may and can be reached."""
-        points = {channel: (UUID(point), address) for channel, point, address in row.points or ()}
+        points = places_of(row)
         channels = self.plan.channels
         if row.channel_preference in channels:
             channels = (row.channel_preference, *(c for c in channels if c != row.channel_preference))
@@ -195,6 +195,19 @@ class Composer:
         if reason is None or reason.code == "no_contact_point":
             return Broken("no_contact_point", {"channels": list(channels)})
         return reason
+
+
+def places_of(row: Row[Any]) -> dict[str, tuple[UUID | None, str]]:
+    """channel -> (contact point, address) of a client. A call goes to the mobile; a letter to the postal address,
+    which is part of the client's file and no contact point."""
+    places: dict[str, tuple[UUID | None, str]] = {
+        channel: (UUID(point), address) for channel, point, address in row.points or ()
+    }
+    if "sms" in places:
+        places.setdefault("call", places["sms"])
+    if row.address and row.address.strip():
+        places.setdefault("letter", (None, " ".join(f"{row.postcode or ''} {row.address}".split())))
+    return places
 
 
 def payload_for(plan: Plan, channel: str, address: str, language: str, words: Words, name: str) -> Payload:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -74,6 +75,17 @@ class MessageUnreachable:
 
     message_id: UUID
     client_id: UUID
+
+
+@dataclass(frozen=True)
+class MessageHandedOver:
+    """A letter or a call is now with a person, who has until ``due_by``."""
+
+    message_id: UUID
+    client_id: UUID
+    branch_id: UUID
+    channel: str  # letter | call
+    due_by: datetime
 
 
 @dataclass(frozen=True)

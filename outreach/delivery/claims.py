@@ -17,7 +17,7 @@ from outreach.core import clock
 from outreach.core.database import AnyRow, driver
 from outreach.core.ids import new_id
 from outreach.delivery.rates import grant
-from outreach.delivery.routes import route
+from outreach.delivery.routes import PERSON, route
 from outreach.ledger.append import Entry, Opened, open_sealed, record_many
 from outreach.ledger.work import Work
 from outreach.messages.payload import Payload, digest, from_bytes
@@ -90,12 +90,15 @@ def claim_due(
     by_provider: dict[str, list[tuple[AnyRow, Opened, Payload]]] = defaultdict(list)
     for row, opened, payload in fit:
         chosen = route(row.channel, payload.to, work.settings)
-        if chosen.provider is None or chosen.provider not in limits:
+        if chosen.provider is None or (chosen.provider != PERSON and chosen.provider not in limits):
             _stop(work, row, State.CANCELLED, chosen.reason or "no_route", {})
             continue
         by_provider[chosen.provider].append((row, opened, payload))
     claimed: list[Claimed] = []
     for provider, items in by_provider.items():
+        if provider == PERSON:
+            claimed += [_claimed(provider, *item) for item in items]
+            continue
         limit = limits[provider]
         allowed = grant(conn, limit.account, len(items), limit.per_second)
         claimed += [_claimed(provider, *item) for item in items[:allowed]]

@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy.exc import DBAPIError
 
+from outreach.core import clock
 from outreach.core.errors import OutreachError
 from outreach.core.faultpoints import reach
 from outreach.core.settings import Settings
@@ -22,7 +23,9 @@ from outreach.delivery.channels.gateway import GatewayChannel
 from outreach.delivery.channels.smtp import SmtpChannel
 from outreach.delivery.channels.twilio import TwilioChannel
 from outreach.delivery.claims import Claimed, Limit, claim_due
+from outreach.delivery.handover import hand_over
 from outreach.delivery.outcomes import Outcome, record_outcomes, renew_leases, start_calls
+from outreach.delivery.routes import PERSON
 from outreach.ledger.work import Opener
 
 log = structlog.get_logger(__name__)
@@ -161,7 +164,9 @@ async def _next(
 
 def _claim(open_work: Opener, providers: Providers, urgent: bool) -> tuple[list[Claimed], int]:
     with open_work() as work:
-        return claim_due(work, providers.limits, urgent=urgent, size=CLAIM, lease_seconds=LEASE)
+        claimed, looked_at = claim_due(work, providers.limits, urgent=urgent, size=CLAIM, lease_seconds=LEASE)
+        hand_over(work, [item for item in claimed if item.provider == PERSON], clock.now())
+        return [item for item in claimed if item.provider != PERSON], looked_at
 
 
 async def _keep(open_work: Opener, hand: dict[UUID, Claimed]) -> None:

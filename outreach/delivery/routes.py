@@ -9,6 +9,9 @@ from dataclasses import dataclass
 
 from outreach.core.settings import Settings
 
+PERSON = "person"  # not a program: somebody carries it out, and says what came of it
+HANDED_OVER = frozenset({"letter", "call"})
+
 # By longest matching prefix of the E.164 number. "" is everything else.
 _SMS_ROUTES: dict[str, str] = {"+86": "gateway", "+": "twilio"}
 
@@ -32,4 +35,6 @@ def route(channel: str, address: str, settings: Settings) -> Route:
         provider = _SMS_ROUTES[prefix]
         configured = settings.gateway if provider == "gateway" else settings.twilio
         return Route(provider) if configured else Route(None, "no_route")
+    if channel in HANDED_OVER:
+        return Route(PERSON)
     return Route(None, "no_route")

@@ -30,7 +30,7 @@ class NewMessage:
     advisor_id: UUID | None
     author_id: UUID | None
     channel: str
-    contact_point_id: UUID
+    contact_point_id: UUID | None  # none for a letter: the postal address is part of the client's file
     address_hash: bytes
     category: str
     language: str

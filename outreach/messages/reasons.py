@@ -275,6 +275,12 @@ REASONS: dict[str, Reason] = {
         _NOTHING_ZH,
         _NOTHING_EN,
     ),
+    "not_reached": Reason(
+        "经办人员未能送达（电话未接通，或信函退回）。",
+        "Whoever carried it out did not reach the client (no answer, or the letter came back).",
+        "请核对联系方式，必要时改用其他渠道。",
+        "Check the address or number, or use another channel.",
+    ),
     "provider_gave_up": Reason(
         "通道多次未能受理（{code}），已停止重试。",
         "The provider could not take it again and again ({code}); it is not tried any more.",

@@ -23,7 +23,8 @@ _FACTS = text(
            m.send_window, m.time_zone, m.template_version_id, o.job_version_id,
            c.kind, c.status, c.deceased, c.test, c.birth_date, c.do_not_contact, c.risk_class, c.risk_minimum,
            c.assessed_on,
-           coalesce(p.active AND p.client_id = m.client_id, false) AS has_address,
+           CASE WHEN m.channel = 'letter' THEN coalesce(c.address, '') <> ''
+                ELSE coalesce(p.active AND p.client_id = m.client_id, false) END AS has_address,
            s.id AS signer_id, s.name AS signer_name, s.status AS signer_status, s.securities_licence,
            s.securities_expires, s.advisory_licence, s.advisory_expires,
            w.consents

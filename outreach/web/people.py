@@ -11,10 +11,10 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
 
-from outreach.care.tasks import Task, close_task, open_tasks
+from outreach.care.tasks import Task, close_task, open_tasks, scripts, task_by_id
 from outreach.core import clock
 from outreach.core.access import Permission, Role, require
-from outreach.core.errors import BadInput
+from outreach.core.errors import BadInput, NotFound
 from outreach.delivery.replies import list_replies, replies_by_id
 from outreach.messages.leftout import LeftOutLine, left_out_by_rule, list_left_out
 from outreach.messages.reasons import words
@@ -105,6 +105,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 "replies.html",
                 tasks=tasks[:PAGE],
                 texts=texts,
+                scripts=scripts(work, tasks[:PAGE]),
                 following=_key(tasks[PAGE - 1]) if len(tasks) > PAGE else "",
                 after=after,
             )
@@ -125,12 +126,25 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         desk: here,
         task_id: UUID,
         note: Annotated[str, Form(max_length=2000)] = "",
+        outcome: Annotated[str, Form(max_length=20)] = "reached",
         csrf: Annotated[str, Form()] = "",
     ) -> Response:
         desk.check_form(csrf)
+        if outcome not in ("reached", "not_reached"):
+            raise BadInput("Say whether the client was reached.", mend="Choose one of the two.")
         with desk.work() as work:
-            close_task(work, task_id, note)
+            close_task(work, task_id, note, reached=outcome == "reached")
         return desk.go("/replies", desk.say("Closed, with your note."))
+
+    @routes.get("/tasks/{task_id}/paper")
+    def paper(desk: here, task_id: UUID) -> Response:
+        require(desk.actor, Permission.ANSWER_REPLIES)
+        with desk.work() as work:
+            task = task_by_id(work, task_id)
+            found = scripts(work, [task]).get(task_id)
+            if found is None:
+                raise NotFound("There is no letter or script here that you may read.")
+            return desk.page("paper.html", task=task, paper=found)
 
     return routes
 

@@ -176,6 +176,10 @@ CREATE TABLE branch_hold (
 );
 CREATE UNIQUE INDEX branch_hold_standing ON branch_hold (submission_id, branch_id) WHERE lifted_at IS NULL;
 
+-- ── care: letters to post ─────────────────────────────────────────────────────────────────────────────────
+ALTER TABLE task DROP CONSTRAINT task_kind_check;
+ALTER TABLE task ADD CONSTRAINT task_kind_check CHECK (kind IN ('call', 'letter', 'answer', 'settle'));
+
 -- ── rights ────────────────────────────────────────────────────────────────────────────────────────────────
 GRANT SELECT, INSERT, UPDATE, DELETE ON content_draft, subscription, client_date, client_correction,
     import_conflict, write_back, dropped_file, api_token, attachment, compose_draft, material, branch_hold
