@@ -5,6 +5,7 @@ from datetime import timedelta
 import click
 from sqlalchemy import select
 
+from outreach.cli.preview import preview
 from outreach.cli.session import opened, signed_in
 from outreach.cli.tables import local, rows
 from outreach.core import clock
@@ -71,3 +72,6 @@ def tick_() -> None:
     with opened() as outreach:
         done = tick(outreach.open_work)
         click.echo(f"{done.added} occurrences added, {done.missed} missed")
+
+
+jobs.add_command(preview)

@@ -34,6 +34,8 @@ class Audience:
     dated_on: date | None = None  # the date that field must have
     yearly: bool = False  # only its month and day count (anniversaries)
     client_ids: Collection[UUID] | None = None  # exactly these (an advisor's request)
+    branch_ids: Collection[UUID] | None = None  # only of these branches (the walls of whoever looks)
+    advisor_id: UUID | None = None  # only this advisor's own
     signer_id: UUID | None = None  # in whose name it goes out instead of the client's own advisor's
 
 
@@ -94,6 +96,19 @@ def read_chunk(
     return conn.execute(text(statement), parameters).all()
 
 
+def draw(conn: Connection, audience: Audience, *, seed: str, size: int) -> tuple[list[UUID], int]:
+    """``size`` clients of ``audience`` drawn by ``seed`` (the same seed draws the same ones), and how many there are
+    in all."""
+    conditions, parameters = _conditions(audience)
+    where = " AND ".join(conditions) or "true"
+    statement = text(
+        f"SELECT c.id, count(*) OVER () AS total FROM client c WHERE {where}"
+        " ORDER BY hashtextextended(c.id::text || CAST(:seed AS text), 0), c.id LIMIT :size"
+    )
+    rows = conn.execute(statement, parameters | {"seed": seed, "size": size}).all()
+    return [row.id for row in rows], rows[0].total if rows else 0
+
+
 def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
     """The WHERE conditions (fixed wording; values travel as parameters)."""
     parts: list[tuple[str, dict[str, Any]]] = []
@@ -121,6 +136,10 @@ def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
                 {"codes": sorted(audience.holders_of)},
             )
         )
+    if audience.branch_ids is not None:
+        parts.append(("c.branch_id = ANY(:branch_ids)", {"branch_ids": sorted(audience.branch_ids)}))
+    if audience.advisor_id is not None:
+        parts.append(("c.advisor_id = :advisor_id", {"advisor_id": audience.advisor_id}))
     if audience.client_ids is not None:
         parts.append(("c.id = ANY(:ids)", {"ids": sorted(audience.client_ids)}))
     if audience.birthday_on is not None:

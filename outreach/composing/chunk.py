@@ -117,8 +117,7 @@ class Composer:
         if broken is not None:
             return _left(row, broken)
         channel, point_id, address, language = chosen
-        context = {**plan.fixed[channel, language], **client_context(row, language)}
-        words = plan.render(channel, language, context)
+        words = plan.render(channel, language, context_for(plan, row, channel, language))
         findings = plan.check(channel, language, words)
         stopping = next((finding for finding in findings if finding.severity == "block"), None)
         if stopping is not None:
@@ -195,6 +194,11 @@ class Composer:
         if reason is None or reason.code == "no_contact_point":
             return Broken("no_contact_point", {"channels": list(channels)})
         return reason
+
+
+def context_for(plan: Plan, row: Row[Any], channel: str, language: str) -> dict[str, Any]:
+    """Everything a template may use for one client."""
+    return {**plan.fixed[channel, language], **client_context(row, language)}
 
 
 def places_of(row: Row[Any]) -> dict[str, tuple[UUID | None, str]]:

@@ -275,6 +275,12 @@ REASONS: dict[str, Reason] = {
         _NOTHING_ZH,
         _NOTHING_EN,
     ),
+    "not_in_audience": Reason(
+        "该任务的对象不包括这位客户。",
+        "This job is not for this client.",
+        "如确有需要，请由客户经理单独撰写。",
+        "If they should hear of it, the advisor writes to them.",
+    ),
     "not_reached": Reason(
         "经办人员未能送达（电话未接通，或信函退回）。",
         "Whoever carried it out did not reach the client (no answer, or the letter came back).",

@@ -42,6 +42,14 @@ def plans_in_force(conn: Connection) -> list[Plan]:
     ]
 
 
+def titles_in_force(conn: Connection, locale: str) -> list[tuple[str, str]]:
+    """(name, title in the language of ``locale``) of every job in force; none before the first publication."""
+    if not anything_published(conn):
+        return []
+    chinese = locale.startswith("zh")
+    return [(job.name, job.meta.title.zh if chinese else job.meta.title.en) for job in jobs_in_force(conn)]
+
+
 def plan_of(conn: Connection, job: JobVersion) -> Plan:
     """One job's plan with the versions in force now. Raises NotFound when its template or policy is not."""
     template = template_in_force(conn, job.meta.template)

@@ -215,3 +215,15 @@ def error_page(desk: Desk, error: OutreachError) -> Response:
     if isinstance(error, Forbidden) and desk.session is None:
         status = 401
     return desk.page("error.html", status=status, error=error, status_code=status)
+
+
+def mail_page(html: str) -> Response:
+    """A mail's own page, for a sandboxed frame: it may style itself, and do nothing else."""
+    return Response(
+        html,
+        media_type="text/html; charset=utf-8",
+        headers={
+            "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
+            " frame-ancestors 'self'"
+        },
+    )

@@ -27,7 +27,7 @@ from outreach.review.policies import policy_for
 from outreach.review.standing import grant_standing
 from outreach.review.submissions import submission_for
 from outreach.review.undo import undo
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, mail_page
 
 PAGE = 50
 _DAYS = (30, 90, 180, 365)
@@ -118,15 +118,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             detail = message_detail(work, message_id, desk.locale)
         html = detail.payload.html if detail.payload else ""
-        return Response(
-            html,
-            media_type="text/html; charset=utf-8",
-            # A mail may style itself, and do nothing else.
-            headers={
-                "Content-Security-Policy": "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:;"
-                " frame-ancestors 'self'"
-            },
-        )
+        return mail_page(html)
 
     @routes.post("/inbox/decide")
     def decide(

@@ -18,6 +18,7 @@ from outreach.web import (
     mine,
     operate,
     people,
+    rehearse,
     sandbox,
     sign_in,
 )
@@ -44,7 +45,7 @@ def create_site(site: Site, others: Sequence[APIRouter] = ()) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     for routes in others:
         app.include_router(routes)
-    for room in (sign_in, inbox, compose, mine, people, clients, sandbox, operate, archive):
+    for room in (sign_in, inbox, compose, mine, people, clients, sandbox, operate, rehearse, archive):
         app.include_router(room.router(desk))
 
     @app.get("/healthz")

@@ -133,3 +133,33 @@ def test_a_client_file_is_previewed_imported_and_known(line: Line, people: Firm,
     assert "0 new, 0 changed" in again.stdout
     missing = line("manager", "clients", "import", str(tmp_path / "none.csv"))
     assert missing.returncode == 2
+
+
+def test_a_job_is_rehearsed_from_the_command_line(open_work: Opener, people: Firm, line: Line) -> None:
+    with open_work() as work:
+        make_client(work, people.b01, client_no="K1", name="欧阳明", gender="male")
+    shown = line("manager", "jobs", "preview", "spring-festival", "--date", "2027-02-06", "--client", "K1")
+    assert shown.returncode == 0, shown.stderr
+    assert "欧阳先生" in shown.stdout
+    assert "[sms zh-CN · 1 segments]" in shown.stdout
+    assert "[email en]" in shown.stdout
+    only = line(
+        "manager",
+        "jobs",
+        "preview",
+        "spring-festival",
+        "--client",
+        "K1",
+        "--channel",
+        "sms",
+        "--language",
+        "en",
+    )
+    assert "[email" not in only.stdout
+    assert "does not fire on this day" in only.stdout
+    refused = line("operator", "jobs", "preview", "spring-festival")
+    assert refused.returncode != 0
+    assert "may not read messages" in refused.stderr
+    wrong = line("manager", "jobs", "preview", "spring-festival", "--date", "someday")
+    assert wrong.returncode != 0
+    assert "--date" in wrong.stderr
