@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from functools import partial
+from pathlib import Path
 from uuid import UUID
 
 import aiosmtplib
@@ -14,6 +16,7 @@ from outreach.composing.compose import compose_occurrence
 from outreach.core import clock, events
 from outreach.core.access import SYSTEM, Actor
 from outreach.core.database import Database, open_database
+from outreach.core.dropped import DropResult, Looks, take_dropped
 from outreach.core.engine import Handler, defer
 from outreach.core.errors import Misconfigured, Unavailable
 from outreach.core.settings import Settings, Smtp
@@ -25,6 +28,7 @@ from outreach.delivery.sweep import (
     settle_waiting_receipts,
     wake,
 )
+from outreach.feeds.files import take_market_event_file, take_research_file
 from outreach.ledger.integrator import integrate
 from outreach.ledger.seal import KeyRing
 from outreach.ledger.work import Opener, Work, opener
@@ -59,6 +63,13 @@ def wire() -> None:
     events.subscribe(events.ContentPublished, on_content_published)
 
 
+# Who takes in what is dropped into the watched folder (OUTREACH_DROP), by subfolder.
+DROPS: dict[str, Callable[[Opener, Path], DropResult]] = {
+    "research": take_research_file,
+    "market-events": take_market_event_file,
+}
+
+
 @dataclass
 class Outreach:
     """One process's view of the whole: settings, database, keys, and units of work."""
@@ -67,6 +78,7 @@ class Outreach:
     database: Database
     keys: KeyRing
     open_work: Opener = field(init=False)
+    _looks: dict[str, Looks] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.open_work = opener(self.database, self.keys, self.settings)
@@ -147,7 +159,20 @@ class Outreach:
             Duty("reconcile", 30.0, self._in_work(lambda work: defer(work.conn, "sweep", lock="sweep"))),
             Duty("notices", 15.0, self._in_work(_wake_notices)),
             Duty("partitions", 3600.0, self._in_work(_make_months)),
+            # One for each folder: a night's file of clients must not keep an alert waiting.
+            *(Duty(f"dropped {name}", 5.0, partial(self.look_at_dropped, name)) for name in DROPS),
         ]
+
+    def look_at_dropped(self, name: str) -> None:
+        """Take in what lies complete in one subfolder of the watched folder. Raises Misconfigured when that can't be
+        used."""
+        take_dropped(
+            self.open_work,
+            name,
+            self.settings.drop_folder / name,
+            partial(DROPS[name], self.open_work),
+            self._looks.setdefault(name, {}),
+        )
 
     def _in_work(self, act: Callable[[Work], object]) -> Callable[[], object]:
         def run() -> object:

@@ -65,6 +65,12 @@ class Settings:
     smtp: Smtp | None = None
     sandbox_state: Path | None = None
     demonstration: bool = False
+    drop: Path | None = None
+
+    @property
+    def drop_folder(self) -> Path:
+        """The folder that is watched for files of other programs."""
+        return self.drop or self.home / "drop"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
@@ -95,6 +101,7 @@ class Settings:
             smtp=_smtp(env),
             sandbox_state=Path(env["OUTREACH_SANDBOX"]).resolve() if env.get("OUTREACH_SANDBOX") else None,
             demonstration=env.get("OUTREACH_DEMONSTRATION", "") == "1",
+            drop=Path(env["OUTREACH_DROP"]).expanduser().resolve() if env.get("OUTREACH_DROP") else None,
         )
 
 
