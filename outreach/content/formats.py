@@ -228,6 +228,13 @@ class Misfire(Strict):
         return self
 
 
+class DigestFile(Strict):
+    """A round-up of what a feed brought in the last ``days`` before the send time: the template's ``digest``."""
+
+    feed: Literal["research"]
+    days: Annotated[int, Field(ge=1, le=31)] = 7
+
+
 class JobFile(Strict):
     """When, to whom, which template, which policy."""
 
@@ -248,6 +255,13 @@ class JobFile(Strict):
     top_up: bool = False
     urgent: bool = False
     in_name_of: Literal["advisor", "branch"] = "branch"
+    digest: DigestFile | None = None
+
+    @model_validator(mode="after")
+    def _has_a_rhythm(self) -> "JobFile":
+        if self.digest is not None and self.trigger.kind not in ("cron", "trading_day"):
+            raise ValueError("a digest needs a cron or trading_day trigger")
+        return self
 
 
 # ── approvals/ ────────────────────────────────────────────────────────────────────────────────────────────
