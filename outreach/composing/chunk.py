@@ -286,14 +286,16 @@ def take_slots(
 
 
 # Everything that is on its way to a client or arrived there, waiting messages included: a batch must not add
-# to them beyond the cap.
+# to them beyond the cap. A report and its correction count as one.
 _ALREADY = text(
     """
-    SELECT client_id, send_at FROM message
+    SELECT client_id, send_at FROM message m
      WHERE client_id = ANY(:clients) AND occurrence_id <> :occurrence
        AND state NOT IN ('rejected', 'suppressed', 'expired', 'cancelled', 'failed', 'undelivered')
        AND scheduled_month BETWEEN CAST(:month AS date) - interval '1 month'
                                AND CAST(:month AS date) + interval '1 month'
+       AND NOT EXISTS (SELECT FROM occurrence o JOIN feed_item f ON f.id = o.feed_item_id
+                        WHERE o.id = m.occurrence_id AND f.superseded_by IS NOT NULL)
     """
 )
 

@@ -149,6 +149,18 @@ _TEXTS: Mapping[str, tuple[str, str, str, str]] = {
         "更正须有更晚的发布时间。",
         "A correction needs a later time.",
     ),
+    "supersedes_later": (
+        "要取代的信息比它更晚。",
+        "What it supersedes is later than it.",
+        "更正须有更晚的发布时间。",
+        "Give the correction a later time.",
+    ),
+    "conflicting_known": (
+        "此编号和时间已经收录过，内容不同。",
+        "This id was taken in with the same time and another content.",
+        "更正须有更晚的发布时间。",
+        "Give the correction a later time.",
+    ),
 }
 FAULT_CODES = frozenset(_TEXTS)
 

@@ -27,10 +27,12 @@ _FACTS = text(
                 ELSE coalesce(p.active AND p.client_id = m.client_id, false) END AS has_address,
            s.id AS signer_id, s.name AS signer_name, s.status AS signer_status, s.securities_licence,
            s.securities_expires, s.advisory_licence, s.advisory_expires,
+           f.superseded_by IS NOT NULL AS superseded,
            w.consents
       FROM message m
       JOIN client c ON c.id = m.client_id
       JOIN occurrence o ON o.id = m.occurrence_id
+      LEFT JOIN feed_item f ON f.id = o.feed_item_id
       LEFT JOIN contact_point p ON p.id = m.contact_point_id
       LEFT JOIN staff s ON s.id = m.advisor_id
       LEFT JOIN LATERAL (
@@ -42,14 +44,16 @@ _FACTS = text(
 )
 
 # What already went out (or may have) to these clients; what is merely waiting does not count here, or two
-# waiting messages would forbid each other.
+# waiting messages would forbid each other. A report and its correction count as one.
 _ALREADY = text(
     """
     SELECT client_id, id, send_at
-      FROM message
+      FROM message m
      WHERE client_id = ANY(:clients) AND state IN ('claimed', 'sent', 'handed_over', 'delivered', 'unknown')
        AND send_at >= CAST(:now AS timestamptz) - interval '32 days'
        AND scheduled_month >= (CAST(:now AS timestamptz) - interval '64 days')::date
+       AND NOT EXISTS (SELECT FROM occurrence o JOIN feed_item f ON f.id = o.feed_item_id
+                        WHERE o.id = m.occurrence_id AND f.superseded_by IS NOT NULL)
     """
 )
 
@@ -94,6 +98,7 @@ def _facts(conn: Connection, row: Row[Any], now: datetime) -> Facts:
         urgent=row.urgent,
         signer=signer_of(row) if row.signer_id else None,
         cap=cap_of(conn, row.job_version_id),
+        superseded=row.superseded,
         expires_at=row.expires_at,
         send_window=row.send_window,
         time_zone=row.time_zone,

@@ -78,6 +78,7 @@ class Facts:
     sent_today: int = 0
     sent_this_month: int = 0
     cap: Cap = field(default_factory=Cap)
+    superseded: bool = False  # a correction took the place of what it was made from
     # its time
     expires_at: datetime | None = None
     send_window: str = ""
@@ -93,6 +94,11 @@ class Broken:
 
 
 Rule = Callable[[Facts], Broken | None]
+
+
+def superseded(facts: Facts) -> Broken | None:
+    """What was made from a report or an event that was corrected meanwhile does not go out any more."""
+    return Broken("superseded") if facts.superseded else None
 
 
 def real_client(facts: Facts) -> Broken | None:
@@ -203,7 +209,7 @@ def capped(facts: Facts) -> Broken | None:
 CLIENT_RULES: tuple[Rule, ...] = (real_client, deceased, closed, minor, do_not_contact, company_birthday)
 CHANNEL_RULES: tuple[Rule, ...] = (opted_out, reachable)
 CONTENT_RULES: tuple[Rule, ...] = (suitability, qualified, capped)
-ALL_RULES: tuple[Rule, ...] = CLIENT_RULES + CHANNEL_RULES + CONTENT_RULES
+ALL_RULES: tuple[Rule, ...] = (superseded,) + CLIENT_RULES + CHANNEL_RULES + CONTENT_RULES
 
 
 def first_broken(facts: Facts, rules: tuple[Rule, ...] = ALL_RULES) -> Broken | None:

@@ -36,3 +36,10 @@ occurrence = Table(
     Column("note", Text, nullable=False, server_default=text("''::text")),
     Column("created_at", DateTime(timezone=True), nullable=False),
 )
+
+occurrence_item = Table(
+    "occurrence_item",
+    metadata,
+    Column("occurrence_id", Uuid, primary_key=True),
+    Column("feed_item_id", Uuid, primary_key=True),
+)

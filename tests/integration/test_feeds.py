@@ -74,7 +74,7 @@ def test_another_content_under_the_same_id_and_time_is_refused(open_work: Opener
     altered = tmp_path / "altered.jsonl"
     altered.write_text(json.dumps(first | {"rating": "卖出"}, ensure_ascii=False), encoding="utf-8")
     result = import_feed(open_work, SYSTEM, "research", altered)
-    assert [refusal.code for refusal in result.refused] == ["conflicting"]
+    assert [refusal.code for refusal in result.refused] == ["conflicting_known"]
 
 
 def test_an_unknown_kind_or_a_missing_file_is_said(open_work: Opener, tmp_path: Path) -> None:

@@ -180,10 +180,22 @@ CREATE UNIQUE INDEX branch_hold_standing ON branch_hold (submission_id, branch_i
 ALTER TABLE task DROP CONSTRAINT task_kind_check;
 ALTER TABLE task ADD CONSTRAINT task_kind_check CHECK (kind IN ('call', 'letter', 'answer', 'settle'));
 
+-- ── feeds: chains of corrections, and what was made of an item ────────────────────────────────────────────
+CREATE INDEX feed_item_superseded_by ON feed_item (superseded_by) WHERE superseded_by IS NOT NULL;
+CREATE INDEX feed_item_supersedes ON feed_item (kind, (data ->> 'supersedes'))
+    WHERE (data ->> 'supersedes') IS NOT NULL;
+CREATE INDEX occurrence_feed_item ON occurrence (feed_item_id) WHERE feed_item_id IS NOT NULL;
+CREATE TABLE occurrence_item (                     -- the items that a digest was made of
+    occurrence_id uuid NOT NULL REFERENCES occurrence,
+    feed_item_id uuid NOT NULL REFERENCES feed_item,
+    PRIMARY KEY (occurrence_id, feed_item_id)
+);
+CREATE INDEX occurrence_item_of ON occurrence_item (feed_item_id);
+
 -- ── rights ────────────────────────────────────────────────────────────────────────────────────────────────
 GRANT SELECT, INSERT, UPDATE, DELETE ON content_draft, subscription, client_date, client_correction,
-    import_conflict, write_back, dropped_file, api_token, attachment, compose_draft, material, branch_hold
-    TO outreach_app;
+    import_conflict, write_back, dropped_file, api_token, attachment, compose_draft, material, branch_hold,
+    occurrence_item TO outreach_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO outreach_app;
 REVOKE UPDATE, DELETE ON attachment, write_back FROM outreach_app;
 REVOKE DELETE ON content_draft, subscription, import_conflict, dropped_file, api_token, compose_draft, material,
