@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
+from outreach.composing.corrections import MAY_HAVE_LEFT, Corrected
 from outreach.core.errors import BadInput
 from outreach.occasions.birthdays import LeapDayRule, birth_monthdays_on
 from outreach.occasions.lunar import lunar_days_of
@@ -18,7 +19,8 @@ _DATED_FIELDS = frozenset({"id_expiry", "assessed_on", "opened_on", "margin_expi
 
 @dataclass(frozen=True)
 class Audience:
-    """Who is meant; an empty part means everybody. ``holders_of`` are codes of which a client holds one."""
+    """Who is meant; an empty part means everybody. ``holders_of`` are codes of which a client holds one; with
+    ``subscribed_to`` either is enough. ``corrected``: whoever got one of these occurrences is meant in any case."""
 
     tiers: Collection[str] = ()
     branches: Collection[str] = ()  # codes
@@ -27,6 +29,11 @@ class Audience:
     languages: Collection[str] = ()
     kinds: Collection[str] = ()
     holders_of: Collection[str] = ()
+    subscribed_to: str = ""  # a feed
+    subscribed_types: Collection[str] = ()  # its types that a subscription may be of; empty: any
+    corrected: Corrected = Corrected()
+    only_corrected: bool = False
+    redone: Corrected = Corrected()  # of a digest that is made again: whom these did not reach
     birthday_on: date | None = None
     birthdays: BirthdayKind = "any"  # the solar one is kept by those who gave no lunar one
     leap_day: LeapDayRule = "02-28"
@@ -41,16 +48,33 @@ class Audience:
 
 # Clients first, by key, then what belongs to them: one contact point a channel (the one recorded first), the
 # opt-outs, the advisor who is still with the firm.
-_HEAD = """
-WITH chosen AS MATERIALIZED (
-    SELECT c.*
-      FROM client c
-     WHERE c.id > :after
+_NOT_YET = """c.id > :after
        AND NOT EXISTS (SELECT FROM message m
                         WHERE m.scheduled_month = :month AND m.occurrence_id = :occurrence
                           AND m.client_id = c.id)
        AND NOT EXISTS (SELECT FROM left_out l WHERE l.occurrence_id = :occurrence AND l.client_id = c.id)
 """
+_HEAD = f"""
+WITH chosen AS MATERIALIZED (
+    SELECT c.*
+      FROM client c
+     WHERE {_NOT_YET}"""
+# Whom an item's earlier version reached is told of the correction, though the audience may be another by now. Each
+# half is read in the order of its key and stops after a chunk.
+_CORRECTION_HEAD = f"""
+WITH reached AS (
+    SELECT DISTINCT m.client_id AS id FROM message m
+     WHERE m.scheduled_month = ANY(:corrected_months) AND m.occurrence_id = ANY(:corrected)
+       AND m.client_id > :after AND m.state = ANY(:left)
+), picked AS (
+    (SELECT c.id FROM client c JOIN reached r ON r.id = c.id WHERE {_NOT_YET} ORDER BY c.id LIMIT :size)
+    UNION
+    (SELECT c.id FROM client c
+      WHERE {_NOT_YET}"""
+_CORRECTION_TAIL = """
+      ORDER BY c.id LIMIT :size)
+), chosen AS MATERIALIZED (
+    SELECT c.* FROM client c JOIN picked p ON p.id = c.id"""
 _TAIL = """
      ORDER BY c.id
      LIMIT :size
@@ -90,7 +114,15 @@ def read_chunk(
     Raises BadInput when the audience names a field that is not a date of a client.
     """
     conditions, parameters = _conditions(audience)
-    statement = _HEAD + "".join(f"       AND {condition}\n" for condition in conditions) + _TAIL
+    wanted = "".join(f"       AND {condition}\n" for condition in conditions)
+    statement = _HEAD + wanted + _TAIL
+    if audience.corrected:
+        statement = _CORRECTION_HEAD + wanted + _CORRECTION_TAIL + _TAIL
+        parameters |= {
+            "corrected": list(audience.corrected.occurrences),
+            "corrected_months": list(audience.corrected.months),
+            "left": list(MAY_HAVE_LEFT),
+        }
     parameters |= {"after": after, "month": month, "occurrence": occurrence_id, "size": size}
     parameters["signer"] = audience.signer_id
     return conn.execute(text(statement), parameters).all()
@@ -129,13 +161,17 @@ def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
         )
     if audience.tags:
         parts.append(("c.tags && :tags", {"tags": sorted(audience.tags)}))
-    if audience.holders_of:
+    if audience.redone:
         parts.append(
             (
-                "EXISTS (SELECT FROM holding h WHERE h.client_id = c.id AND h.code = ANY(:codes) AND h.quantity > 0)",
-                {"codes": sorted(audience.holders_of)},
+                _NOT_REACHED,
+                {"redone": list(audience.redone.occurrences), "months": list(audience.redone.months)},
             )
         )
+    if audience.only_corrected:
+        parts.append(("false", {}))
+    if audience.holders_of or audience.subscribed_to:
+        parts.append(_holders_or_subscribers(audience))
     if audience.branch_ids is not None:
         parts.append(("c.branch_id = ANY(:branch_ids)", {"branch_ids": sorted(audience.branch_ids)}))
     if audience.advisor_id is not None:
@@ -147,6 +183,29 @@ def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
     if audience.dated_field:
         parts.append(_dated(audience))
     return [part for part, _ in parts], {k: v for _, values in parts for k, v in values.items()}
+
+
+_NOT_REACHED = """NOT EXISTS (SELECT FROM message r
+                        WHERE r.scheduled_month = ANY(:months) AND r.occurrence_id = ANY(:redone)
+                          AND r.client_id = c.id
+                          AND (r.state <> 'cancelled' OR r.reason IS DISTINCT FROM 'superseded'))"""
+
+
+def _holders_or_subscribers(audience: Audience) -> tuple[str, dict[str, Any]]:
+    """Either is enough; each is read by its own index."""
+    either: list[str] = []
+    values: dict[str, Any] = {}
+    if audience.holders_of:
+        either.append("SELECT h.client_id FROM holding h WHERE h.code = ANY(:codes) AND h.quantity > 0")
+        values["codes"] = sorted(audience.holders_of)
+    if audience.subscribed_to:
+        of_type = " AND s.item_type = ANY(:types)" if audience.subscribed_types else ""
+        either.append(
+            f"SELECT s.client_id FROM subscription s WHERE s.feed = :feed{of_type} AND s.ended_at IS NULL"
+        )
+        values |= {"feed": audience.subscribed_to}
+        values |= {"types": sorted(audience.subscribed_types)} if audience.subscribed_types else {}
+    return f"c.id IN ({' UNION '.join(either)})", values
 
 
 def _birthday(day: date, kind: BirthdayKind, leap_day: LeapDayRule) -> tuple[str, dict[str, Any]]:

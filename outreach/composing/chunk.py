@@ -11,6 +11,7 @@ from jinja2 import TemplateError
 from sqlalchemy import Connection, Row, text
 
 from outreach.composing.context import client_context
+from outreach.composing.corrections import with_correction
 from outreach.composing.plan import Plan, Words, expiry_of, language_for
 from outreach.core.errors import BadInput, OutreachError
 from outreach.core.ids import new_id
@@ -51,14 +52,18 @@ class Composer:
         return cls(plan, keys, now, home_zone, parse_window(plan.send_window), {})
 
     def compose(
-        self, rows: Sequence[Row[Any]], already: Mapping[UUID, Sequence[datetime]]
+        self,
+        rows: Sequence[Row[Any]],
+        already: Mapping[UUID, Sequence[datetime]],
+        told: Mapping[UUID, str] | None = None,
     ) -> tuple[list[NewMessage], list[LeftOut]]:
-        """Messages and left-out clients of ``rows``; ``already`` has the instants of other messages to them."""
+        """Messages and left-out clients of ``rows``; ``already`` has the instants of other messages to them, ``told``
+        the title of the earlier item of which they are told the correction."""
         messages: list[NewMessage] = []
         left: list[LeftOut] = []
         for row in rows:
             try:
-                made = self._one(row, already.get(row.id, ()))
+                made = self._one(row, already.get(row.id, ()), (told or {}).get(row.id, ""))
             except (
                 OutreachError,
                 TemplateError,
@@ -76,7 +81,7 @@ class Composer:
                 left.append(made)
         return messages, left
 
-    def _one(self, row: Row[Any], already: Sequence[datetime]) -> NewMessage | LeftOut:
+    def _one(self, row: Row[Any], already: Sequence[datetime], corrects: str) -> NewMessage | LeftOut:
         plan = self.plan
         zone_name, send_at, on, expires_at = self._when(row.time_zone)
         if send_at >= expires_at:
@@ -117,7 +122,8 @@ class Composer:
         if broken is not None:
             return _left(row, broken)
         channel, point_id, address, language = chosen
-        words = plan.render(channel, language, context_for(plan, row, channel, language))
+        context = context_for(plan, row, channel, language)
+        words = plan.render(channel, language, with_correction(context, corrects) if corrects else context)
         findings = plan.check(channel, language, words)
         stopping = next((finding for finding in findings if finding.severity == "block"), None)
         if stopping is not None:

@@ -14,8 +14,11 @@ from sqlalchemy import text
 from outreach.composing.audience import LEAST, read_chunk
 from outreach.composing.batches import put_up, submission_of
 from outreach.composing.chunk import Composer, other_messages, take_slots
+from outreach.composing.corrections import titles_told
+from outreach.composing.digest import choose_items
 from outreach.composing.load import load_plan
 from outreach.composing.plan import Plan
+from outreach.content.in_force import job_version
 from outreach.core import clock
 from outreach.core.errors import NotFound
 from outreach.ledger.append import Entry, record
@@ -69,7 +72,7 @@ def compose_occurrence(
 
 _STATE = text(
     """
-    SELECT o.state, o.top_up, o.expires_at, o.scheduled_month, f.superseded_by
+    SELECT o.state, o.top_up, o.expires_at, o.scheduled_month, o.job_version_id, f.superseded_by
       FROM occurrence o LEFT JOIN feed_item f ON f.id = o.feed_item_id
      WHERE o.id = :id
        FOR UPDATE OF o
@@ -94,6 +97,11 @@ def _begin(work: Work, occurrence_id: UUID) -> str | None:
         note = "expired before it was composed"
         work.conn.execute(_END, {"id": occurrence_id, "state": "expired", "note": note})
         return "expired"
+    digest = job_version(work.conn, row.job_version_id).meta.digest if row.job_version_id else None
+    if digest is not None and not choose_items(work.conn, occurrence_id, digest):
+        note = f"nothing to say: no item of {digest.feed} in {digest.days} days"
+        work.conn.execute(_END, {"id": occurrence_id, "state": "cancelled", "note": note})
+        return "cancelled"
     work.conn.execute(text("SELECT ensure_month(:month)"), {"month": row.scheduled_month})
     return None
 
@@ -136,7 +144,12 @@ def _chunk(work: Work, plan: Plan, after: UUID, size: int) -> tuple[UUID | None,
     if not rows:
         return None, 0, 0
     composer = Composer.of(plan, work.keys, clock.now(), work.settings.zone)
-    messages, left = composer.compose(rows, other_messages(conn, plan, [row.id for row in rows]))
+    clients = [row.id for row in rows]
+    messages, left = composer.compose(
+        rows,
+        other_messages(conn, plan, clients),
+        titles_told(conn, plan.feed_item_id, plan.audience.corrected, clients),
+    )
     if plan.greeting and plan.send_date and messages:
         messages, lost = take_slots(conn, plan.greeting, plan.send_date, messages)
         left += lost

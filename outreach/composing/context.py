@@ -106,6 +106,7 @@ def occasion_context(name_zh: str, name_en: str, on: date | None, language: str)
 def feed_context(kind: str, data: Mapping[str, Any], zone: ZoneInfo) -> dict[str, Any]:
     """``report`` or ``event`` from a feed item: absent values empty, instants on the firm's clock."""
     values = {key: _shown(value, zone) for key, value in data.items()}
+    values["corrects"] = ""  # the earlier title, for a client whom that one reached
     if kind == "research":
         values["published_on"] = values.get("published_at", "")[:10]
         values["authors"] = "、".join(

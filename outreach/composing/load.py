@@ -1,12 +1,12 @@
 """Loading an occurrence's plan: every version that is pinned to it, and what of them all its clients share."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
 
 from outreach.composing.audience import Audience, BirthdayKind, dated_on
 from outreach.composing.batches import Batch, due_by
@@ -18,8 +18,10 @@ from outreach.composing.context import (
     fixed_context,
     occasion_context,
 )
+from outreach.composing.corrections import Corrected, corrected_by
+from outreach.composing.digest import digest_context, items_of, made_before
 from outreach.composing.plan import Plan
-from outreach.content.formats import ClientDateTrigger, Disclosure, JobFile
+from outreach.content.formats import ClientDateTrigger, Disclosure, FeedTrigger, JobFile
 from outreach.content.in_force import (
     TemplateVersion,
     disclosures_in_force,
@@ -36,7 +38,8 @@ from outreach.occasions.festivals import FESTIVALS
 
 _OCCURRENCE = text(
     """
-    SELECT o.*, f.kind AS feed_kind, f.code AS feed_code, f.risk_level AS feed_risk, f.data AS feed_data
+    SELECT o.*, f.kind AS feed_kind, f.code AS feed_code, f.item_type AS feed_type, f.risk_level AS feed_risk,
+           f.data AS feed_data
       FROM occurrence o LEFT JOIN feed_item f ON f.id = o.feed_item_id
      WHERE o.id = :id
     """
@@ -67,14 +70,19 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
     )
     title = meta.title.zh if work.settings.locale.startswith("zh") else meta.title.en
     extra: Mapping[str, Any] = {}
+    items = items_of(work.conn, row.id) if job.digest else []
+    codes = {row.feed_code} if row.feed_code else {item.code for item in items if item.code}
+    if job.digest is not None:
+        extra = digest_context(job.digest, row.send_at, items, work.settings.zone)
+    corrected = Corrected()
+    if row.feed_item_id is not None:
+        corrected = corrected_by(work.conn, row.feed_item_id, row.job_name)
     if row.feed_data is not None:
         extra = feed_context(row.feed_kind, row.feed_data, work.settings.zone)
         title = f"{title}：{_headline(row.feed_data)}" if _headline(row.feed_data) else title
     elif row.send_date is not None:
         title = f"{title} {row.send_date.isoformat()}"
-    risk = (
-        row.feed_risk if row.feed_risk is not None else int(meta.risk_level[1]) if meta.risk_level else None
-    )
+    risk = _risk_level(meta.risk_level, row.feed_risk, items)
     return Plan(
         occurrence_id=row.id,
         scheduled_month=row.scheduled_month,
@@ -82,7 +90,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         send_at=row.send_at,
         expires_at=row.expires_at,
         at=None if row.feed_item_id else job.at,
-        audience=_audience(job, row),
+        audience=replace(_audience(work.conn, job, row, codes), corrected=corrected),
         batch=Batch(
             occurrence_id=row.id,
             mode=policy.meta.mode,
@@ -117,8 +125,17 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         senders=senders(work),
         cap=Cap(job.frequency_cap.per_day, job.frequency_cap.per_month),
         life=None if row.feed_item_id else job.expiry,
-        product_codes=(row.feed_code,) if row.feed_code else (),
+        product_codes=tuple(sorted(codes)),
+        feed_item_id=row.feed_item_id,
     )
+
+
+def _risk_level(of_template: str | None, of_item: int | None, items: Sequence[Row[Any]]) -> int | None:
+    """The item's risk; of a digest the highest of its items'; else the template's own. 1 to 5."""
+    levels = [item.risk_level for item in items if item.risk_level is not None]
+    if of_item is not None or levels:
+        return max(levels, default=of_item)
+    return int(of_template[1]) if of_template else None
 
 
 def office_numbers(work: Work) -> frozenset[str]:
@@ -163,12 +180,13 @@ def _headline(data: Mapping[str, Any]) -> str:
     return str(data.get("title") or data.get("headline") or "")
 
 
-def _audience(job: JobFile, row: Row[Any]) -> Audience:
+def _audience(conn: Connection, job: JobFile, row: Row[Any], codes: Collection[str]) -> Audience:
     """Whom the job is for on this occasion: its own narrowing, the item's holders, the day's birthdays."""
     wanted = job.audience
     holders = set(wanted.holders_of)
-    if wanted.holders and row.feed_code:
-        holders.add(row.feed_code)
+    if wanted.holders:
+        holders |= set(codes)
+    feed, types = row.feed_kind or (job.digest.feed if job.digest else ""), (row.feed_type, "*")
     audience = Audience(
         tiers=wanted.tiers,
         branches=wanted.branches,
@@ -177,8 +195,15 @@ def _audience(job: JobFile, row: Row[Any]) -> Audience:
         languages=wanted.languages,
         kinds=(wanted.kind,) if wanted.kind else (),
         holders_of=holders,
+        subscribed_to=feed if wanted.subscribers else "",
+        subscribed_types=types if row.feed_kind else (),
     )
     trigger = job.trigger
+    if isinstance(trigger, FeedTrigger) and trigger.types and row.feed_type not in trigger.types:
+        # The type itself was corrected to one that this job does not listen to: only whom it told wrongly.
+        return replace(audience, only_corrected=True)
+    if job.digest is not None:
+        return replace(audience, redone=made_before(conn, row.job_name, row.occurrence_key))
     if not isinstance(trigger, ClientDateTrigger) or row.send_date is None:
         return audience
     day = dated_on(row.send_date, trigger.offset_days)

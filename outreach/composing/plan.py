@@ -71,6 +71,7 @@ class Plan:
         None  # a message expires so long after its own send time, and with the plan at last
     )
     product_codes: tuple[str, ...] = ()
+    feed_item_id: UUID | None = None
 
 
 def expiry_of(plan: Plan, send_at: datetime) -> datetime:

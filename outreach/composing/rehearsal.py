@@ -17,6 +17,8 @@ from sqlalchemy import Row, text
 
 from outreach.composing.audience import LEAST, Audience, draw, read_chunk
 from outreach.composing.chunk import Composer, context_for, other_messages
+from outreach.composing.corrections import Corrected
+from outreach.composing.digest import choose_items
 from outreach.composing.load import load_plan
 from outreach.composing.plan import Plan
 from outreach.composing.requests import masked
@@ -213,7 +215,11 @@ def _plan(
     )
     if occurrence_id is None:  # the key is new: there can't be another
         raise NotFound("The rehearsal could not be prepared.", mend="Try again.")
-    return load_plan(work, occurrence_id)
+    if job.meta.digest is not None:
+        choose_items(work.conn, occurrence_id, job.meta.digest)
+    plan = load_plan(work, occurrence_id)
+    # Whom an item's earlier version reached belongs to the real occurrence only.
+    return replace(plan, audience=replace(plan.audience, corrected=Corrected()))
 
 
 def _only(work: Work, audience: Audience) -> Audience:

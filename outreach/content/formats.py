@@ -203,8 +203,11 @@ class AudienceFile(Strict):
     tags: tuple[str, ...] = ()
     languages: tuple[Language, ...] = ()
     kind: Literal["person", "company"] | None = None
-    holders: bool = False  # of the feed item's code; an item without a code reaches everybody in the audience
-    subscribers: bool = False  # of the item's feed and type; with `holders`: either is enough
+    # Holders of the feed item's code; an item without a code reaches everybody in the audience, or its subscribers
+    # where they are asked for too. Subscribers are of the item's feed and type. With both, either is enough. Of a
+    # digest: holders of a code of its items, subscribers of its feed.
+    holders: bool = False
+    subscribers: bool = False
     holders_of: tuple[str, ...] = ()
 
 

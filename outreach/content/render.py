@@ -14,8 +14,17 @@ from outreach.core.errors import BadInput
 LONGEST = 20_000  # characters of one rendered part
 
 
+class _Values(ImmutableSandboxedEnvironment):
+    """``digest.items`` is what the context calls so, and never the method that a dictionary has by that name."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        if isinstance(obj, dict) and attribute in obj:
+            return obj[attribute]
+        return super().getattr(obj, attribute)
+
+
 def _environment(*, html: bool) -> ImmutableSandboxedEnvironment:
-    environment = ImmutableSandboxedEnvironment(
+    environment = _Values(
         undefined=StrictUndefined,
         autoescape=html,
         keep_trailing_newline=False,

@@ -27,7 +27,9 @@ _FACTS = text(
                 ELSE coalesce(p.active AND p.client_id = m.client_id, false) END AS has_address,
            s.id AS signer_id, s.name AS signer_name, s.status AS signer_status, s.securities_licence,
            s.securities_expires, s.advisory_licence, s.advisory_expires,
-           f.superseded_by IS NOT NULL AS superseded,
+           f.superseded_by IS NOT NULL
+             OR EXISTS (SELECT FROM occurrence_item i JOIN feed_item x ON x.id = i.feed_item_id
+                         WHERE i.occurrence_id = o.id AND x.superseded_by IS NOT NULL) AS superseded,
            w.consents
       FROM message m
       JOIN client c ON c.id = m.client_id

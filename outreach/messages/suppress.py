@@ -45,23 +45,36 @@ def suppress_waiting(work: Work, client_ids: Iterable[UUID]) -> int:
 
 def supersede_feed_item(work: Work, event: FeedItemSuperseded) -> None:
     """Cancel what was made from a corrected item and is not yet being sent; what is not composed yet never is."""
+    # A digest's composer that is at it ends its chunk first, and finds its occurrence cancelled then.
+    work.conn.execute(_LOCK_DIGESTS, {"item": event.item_id})
     work.conn.execute(_CANCEL_OCCURRENCES, {"item": event.item_id})
     rows = work.conn.execute(_OF_ITEM, {"item": event.item_id}).all()
     said = Verdict("cancel", "superseded", {"by": str(event.by_item_id)})
     stop(work, [(row, said) for row in rows])
 
 
+_LOCK_DIGESTS = text(
+    """
+    SELECT id FROM occurrence WHERE id IN (SELECT occurrence_id FROM occurrence_item WHERE feed_item_id = :item)
+     ORDER BY id FOR UPDATE
+    """
+)
 _CANCEL_OCCURRENCES = text(
     """
     UPDATE occurrence SET state = CASE state WHEN 'due' THEN 'cancelled' ELSE state END, top_up = false,
            note = 'superseded'
-     WHERE feed_item_id = :item AND state IN ('due', 'composed')
+     WHERE id IN (SELECT id FROM occurrence WHERE feed_item_id = :item
+                  UNION SELECT occurrence_id FROM occurrence_item WHERE feed_item_id = :item)
+       AND state IN ('due', 'composed')
     """
 )
+# A digest that holds the item stops as well: nothing that is known to be wrong goes out.
 _OF_ITEM = text(
     """
     SELECT m.* FROM message m JOIN occurrence o ON o.id = m.occurrence_id AND o.scheduled_month = m.scheduled_month
-     WHERE o.feed_item_id = :item AND m.state IN ('held', 'returned', 'approved')
+     WHERE o.id IN (SELECT id FROM occurrence WHERE feed_item_id = :item
+                    UNION SELECT occurrence_id FROM occurrence_item WHERE feed_item_id = :item)
+       AND m.state IN ('held', 'returned', 'approved')
      ORDER BY m.id
     """
 )
