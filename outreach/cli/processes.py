@@ -32,14 +32,15 @@ def migrate() -> None:
 
 @click.command()
 def web() -> None:
-    """Serve the pages and the providers' callbacks."""
+    """Serve the pages, the feeds' addresses and the providers' callbacks."""
+    from outreach.api.feeds import feed_router
     from outreach.api.webhooks import webhook_router
     from outreach.web.site import create_site
 
     settings = Settings.from_environment()
     with opened(pool_size=16) as outreach:
         config = uvicorn.Config(
-            create_site(outreach, [webhook_router(outreach)]),
+            create_site(outreach, [webhook_router(outreach), feed_router(outreach)]),
             host=settings.host,
             port=settings.port,
             log_level="warning",
@@ -60,7 +61,8 @@ def scheduler() -> None:
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: stop.set())
     _end_with_parent(stop.set)
-    with opened() as outreach:
+    # A dropped file holds one connection while another takes it in.
+    with opened(pool_size=12) as outreach:
         clockwork.run(outreach.duties(), stop)
 
 

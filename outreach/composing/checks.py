@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from outreach.composing.plan import Words
 from outreach.content.formats import Disclosure
-from outreach.content.matcher import Matcher
+from outreach.content.matcher import Hit, Matcher
 from outreach.content.personal import find_personal_data
 from outreach.content.slots import unfilled_slots
 from outreach.content.sms import sms_length
@@ -90,7 +90,7 @@ def _in_field(field: str, text: str, wanted: Requirements) -> list[Finding]:
             hit.end,
             hit.why_zh if chinese else hit.why_en,
         )
-        for hit in wanted.matcher.find(text)
+        for hit in longest(wanted.matcher.find(text))
     ]
     for start, end in unfilled_slots(text):
         findings.append(_of("unfilled", "block", field, start, end, wanted, variable="…"))
@@ -98,6 +98,22 @@ def _in_field(field: str, text: str, wanted: Requirements) -> list[Finding]:
         kind = "mobile_number" if place.kind == "mobile" else place.kind
         findings.append(_of("personal_data", "block", field, place.start, place.end, wanted, what=[kind]))
     return findings
+
+
+def longest(hits: Sequence[Hit]) -> list[Hit]:
+    """``hits`` without those that lie inside a longer one of the same rule: 稳赚不赔 is said once, not as 稳赚 too."""
+    return [
+        hit
+        for hit in hits
+        if not any(
+            other is not hit
+            and other.rule == hit.rule
+            and other.start <= hit.start
+            and hit.end <= other.end
+            and (other.end - other.start) > (hit.end - hit.start)
+            for other in hits
+        )
+    ]
 
 
 def _in_html(source: str, found: Sequence[Finding], wanted: Requirements) -> list[Finding]:

@@ -44,6 +44,7 @@ LARGEST = 500  # clients of one request; more is a job
 LONGEST = 5000  # characters of a text
 LIFE = timedelta(days=3)  # a request that was not decided and sent by then expires
 DEFAULT_WINDOW = "09:00-20:00"
+_JUST_NOW = timedelta(minutes=10)  # a form takes a while to fill in
 _FEEDS = frozenset({"report", "event"})
 
 
@@ -53,7 +54,8 @@ class RequestDraft:
     is given; in a free text ``{称呼}`` and ``{salutation}`` stand for how the client is addressed.
 
     ``channel``: the one preferred ("": the client's own choice). ``send_at``: not before (None: as soon as it may).
-    ``advice`` and ``risk_level`` (1 to 5) say what a free text is, in ``category``.
+    ``advice`` and ``risk_level`` (1 to 5) say what a free text is, in ``category``. ``attachments`` are ids; with
+    one a request goes by mail only.
     """
 
     client_ids: tuple[UUID, ...]
@@ -66,6 +68,7 @@ class RequestDraft:
     advice: bool = False
     risk_level: int | None = None
     send_at: datetime | None = None
+    attachments: tuple[UUID, ...] = ()
 
 
 def offered_templates(work: Work) -> list[TemplateVersion]:
@@ -116,6 +119,8 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
         _check_values(draft, template)
     category = template.meta.category if template else draft.category
     policy = advisors_policy(work, category)
+    if draft.send_at is not None and draft.send_at < now - _JUST_NOW:
+        raise BadInput("That time is past.", mend="Choose a later one, or leave it empty to send at once.")
     send_at = max(draft.send_at or now, now)
     if send_at > now + timedelta(days=180):
         raise BadInput("That is more than half a year ahead.", mend="Choose an earlier day.")

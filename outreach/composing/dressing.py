@@ -6,10 +6,12 @@ from typing import Any
 from outreach.composing.context import is_chinese, opt_out_text, signature
 from outreach.core.settings import Settings
 
+SLOTS = ("{称呼}", "{salutation}")  # how the client is addressed, in a free text
+
 
 def fill(text: str, salutation: str) -> str:
     """``text`` with the client's salutation in its place."""
-    for slot in ("{称呼}", "{salutation}"):
+    for slot in SLOTS:
         text = text.replace(slot, salutation)
     return text.strip()
 

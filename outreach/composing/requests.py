@@ -15,8 +15,11 @@ from outreach.composing.audience import LEAST, read_chunk
 from outreach.composing.batches import put_up, submission_of
 from outreach.composing.chunk import Composer, take_slots
 from outreach.composing.drafts import RequestDraft, plan_for
+from outreach.composing.dressing import SLOTS
 from outreach.composing.other_names import names_of_others
 from outreach.composing.plan import Plan, Words
+from outreach.content.in_force import template_in_force
+from outreach.content.render import parts
 from outreach.core import clock
 from outreach.core.access import Permission, require, visible
 from outreach.core.errors import Forbidden, NotFound
@@ -28,7 +31,7 @@ from outreach.messages.findings import Finding
 from outreach.messages.leftout import LeftOut, write_left_out
 from outreach.messages.reasons import Words as Reason
 from outreach.messages.reasons import words as in_words
-from outreach.people.clients import in_scope
+from outreach.people.clients import in_scope, search_clients
 from outreach.people.tables import client
 from outreach.scheduling.occurrences import add_request
 
@@ -51,6 +54,7 @@ class PreviewItem:
     findings: tuple[Finding, ...]
     stopped: Reason | None = None
     rule: str = ""
+    source: str = ""  # the template's or the author's own text, with its slots as ``{{ … }}``
 
 
 @dataclass(frozen=True)
@@ -85,7 +89,32 @@ def preview_request(work: Work, draft: RequestDraft, locale: str | None = None) 
     plan = plan_for(work, draft, new_id())
     tongue = locale or work.settings.locale
     items = [_preview(made, tongue) for made in _make(work, draft, plan)]
+    items = [replace(item, source=source_of(work, draft, item.channel, item.language)) for item in items]
     return sorted(items, key=lambda item: item.client_no)
+
+
+def try_words(work: Work, draft: RequestDraft, locale: str | None = None) -> PreviewItem | None:
+    """What the first chosen client would get; the actor's first client stands for nobody chosen yet.
+
+    None while there is nothing to say, or nobody to say it to. Raises as ``preview_request`` does.
+    """
+    if not draft.template and not draft.text.strip():
+        return None
+    sample = list(draft.client_ids[:1]) or [one.id for one in search_clients(work, limit=1)]
+    if not sample:
+        return None
+    return preview_request(work, replace(draft, client_ids=tuple(sample)), locale)[0]
+
+
+def source_of(work: Work, draft: RequestDraft, channel: str, language: str) -> str:
+    """The text before anybody's own data: a template's part, or the author's words with the salutation's slot."""
+    if draft.template:
+        name = parts(channel, language).get("text", "") if channel else ""
+        return str(template_in_force(work.conn, draft.template).files.get(name, ""))
+    text = draft.text
+    for slot in SLOTS:
+        text = text.replace(slot, "{{ client.salutation }}")
+    return text
 
 
 def queue_request(work: Work, draft: RequestDraft) -> Queued:
@@ -112,7 +141,7 @@ def queue_request(work: Work, draft: RequestDraft) -> Queued:
         messages, lost = take_slots(work.conn, draft_plan.greeting, draft_plan.send_date, messages)
         left += lost
     submissions = {
-        branch_id: submission_of(work.conn, draft_plan.batch, branch_id)
+        branch_id: submission_of(work.conn, draft_plan.batch, branch_id if draft_plan.per_branch else None)
         for branch_id in sorted({item.branch_id for item in messages})
     }
     write_messages(work, [replace(item, submission_id=submissions[item.branch_id]) for item in messages])

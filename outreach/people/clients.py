@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, Select, or_, select
 
 from outreach.core.access import Permission, Role, visible
 from outreach.core.database import AnyRow
@@ -40,16 +41,9 @@ def in_scope(work: Work) -> ColumnElement[bool]:
     return condition
 
 
-def search_clients(
-    work: Work,
-    text: str = "",
-    *,
-    tiers: tuple[str, ...] = (),
-    after: str = "",
-    limit: int = 50,
-) -> list[ClientLine]:
-    """Clients in scope by number, name or address, ordered by client number, after the number ``after``."""
-    statement = (
+def lines_of() -> Select[Any]:
+    """The columns of a ClientLine; whoever uses it adds ``in_scope``."""
+    return (
         select(
             client.c.id,
             client.c.client_no,
@@ -66,9 +60,20 @@ def search_clients(
         )
         .join(branch, branch.c.id == client.c.branch_id)
         .outerjoin(staff, staff.c.id == client.c.advisor_id)
-        .where(in_scope(work), client.c.client_no > after)
-        .order_by(client.c.client_no)
-        .limit(limit)
+    )
+
+
+def search_clients(
+    work: Work,
+    text: str = "",
+    *,
+    tiers: tuple[str, ...] = (),
+    after: str = "",
+    limit: int = 50,
+) -> list[ClientLine]:
+    """Clients in scope by number, name or address, ordered by client number, after the number ``after``."""
+    statement = (
+        lines_of().where(in_scope(work), client.c.client_no > after).order_by(client.c.client_no).limit(limit)
     )
     if tiers:
         statement = statement.where(client.c.tier.in_(tiers))

@@ -1,27 +1,46 @@
-"""Writing to clients: choose them, start from a template or write freely, look at each text, put it up."""
+"""Writing to clients: choose them, start from a template or write freely, look at each text, put it up.
+
+One form, whose every button works without JavaScript; with it, findings come as one types and the draft is kept by
+itself.
+"""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import pairwise
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from outreach.composing.drafts import CHANNELS, RequestDraft, offered_templates, own_variables
-from outreach.composing.requests import PreviewItem, preview_request, queue_request
-from outreach.content.formats import CATEGORIES
+from outreach.composing.drafts import CHANNELS, LARGEST, RequestDraft, offered_templates, own_variables
+from outreach.composing.keeping import close_draft, discard_draft, keep_draft, open_draft
+from outreach.composing.requests import PreviewItem, Queued, preview_request, queue_request, try_words
+from outreach.content.formats import CATEGORIES, LANGUAGES
+from outreach.content.sms import SmsLength, sms_length
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, OutreachError
 from outreach.messages.findings import Finding
-from outreach.people.clients import search_clients
+from outreach.people.picking import (
+    Pick,
+    Unmatched,
+    count_picked,
+    lines_by_id,
+    match_lines,
+    pick_clients,
+    picked_ids,
+    tags_in_use,
+)
+from outreach.review.parts import parts_of
 from outreach.web.frame import Desk
+from outreach.web.pieces import Piece, pieces_of
 
 PAGE = 40
+TIERS = ("diamond", "platinum", "gold", "silver", "vip", "core", "ordinary")
 _VALUE = "value."
+_MOST_FIELDS = 1400
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,29 @@ class Stretch:
     finding: Finding | None
 
 
+@dataclass(frozen=True)
+class Written:
+    """Everything the form says."""
+
+    draft: RequestDraft
+    pick: Pick
+    act: str
+    draft_id: UUID | None
+    title: str
+    pasted: str
+    look: UUID | None
+
+
+@dataclass(frozen=True)
+class Stopped:
+    """The clients who get nothing for one reason."""
+
+    reason: str
+    article: str
+    mend: str
+    items: tuple[PreviewItem, ...]
+
+
 def router(desk: Callable[[Request], Desk]) -> APIRouter:
     """The routes."""
     routes = APIRouter()
@@ -40,112 +82,269 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     @routes.get("/compose")
     def compose(
         desk: here,
-        search: Annotated[str, Query(max_length=100)] = "",
-        after: Annotated[str, Query(max_length=40)] = "",
+        draft: UUID | None = None,
+        template: Annotated[str, Query(max_length=80)] = "",
         client: Annotated[list[UUID] | None, Query()] = None,
     ) -> Response:
         require(desk.actor, Permission.COMPOSE)
-        return _form(desk, RequestDraft(tuple(client or ())), search=search, after=after)
-
-    @routes.get("/compose/clients")
-    def clients(
-        desk: here,
-        search: Annotated[str, Query(max_length=100)] = "",
-        after: Annotated[str, Query(max_length=40)] = "",
-    ) -> Response:
-        require(desk.actor, Permission.COMPOSE)
-        with desk.work() as work:
-            found = search_clients(work, search, after=after, limit=PAGE + 1)
-        return desk.page(
-            "compose_clients.html", found=found[:PAGE], more=len(found) > PAGE, chosen=frozenset()
-        )
+        if draft is not None:
+            with desk.work() as work:
+                kept, title = open_draft(work, draft)
+            return _form(desk, _fresh(kept, draft_id=draft, title=title))
+        return _form(desk, _fresh(RequestDraft(tuple(client or ()), template=template)))
 
     @routes.post("/compose")
     async def send(desk: here, request: Request) -> Response:
-        form = await request.form(max_files=0, max_fields=1200)
-        fields = {key: value for key, value in form.items() if isinstance(value, str)}
-        chosen = [value for value in form.getlist("client") if isinstance(value, str)]
-        return await run_in_threadpool(_act, desk, fields, chosen)
+        return await run_in_threadpool(_act, desk, await _fields(request))
+
+    @routes.post("/compose/words")
+    async def words(desk: here, request: Request) -> Response:
+        return await run_in_threadpool(_words, desk, await _fields(request))
+
+    @routes.post("/compose/keep")
+    async def keep(desk: here, request: Request) -> Response:
+        return await run_in_threadpool(_keep, desk, await _fields(request))
+
+    @routes.post("/drafts/{draft_id}/discard")
+    def discard(desk: here, draft_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
+        desk.check_form(csrf)
+        with desk.work() as work:
+            discard_draft(work, draft_id)
+        return desk.go("/mine", desk.say("The draft was put away."))
 
     return routes
 
 
-def _act(desk: Desk, fields: dict[str, str], chosen: list[str]) -> Response:
-    desk.check_form(fields.get("csrf", ""))
-    draft = _draft(desk, fields, chosen)
-    search = fields.get("search", "")
-    if fields.get("act") == "find":
-        return _form(desk, draft, search=search)
+Fields = dict[str, list[str]]
+
+
+async def _fields(request: Request) -> Fields:
+    form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
+    found: Fields = {}
+    for key, value in form.multi_items():
+        if isinstance(value, str):
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def _act(desk: Desk, fields: Fields) -> Response:
+    desk.check_form(_one(fields, "csrf"))
+    written = _written(desk, fields)
+    if written.act == "preview":
+        return _previewed(desk, written)
+    if written.act == "queue":
+        return _queued(desk, written)
+    try:
+        if written.act == "keep":
+            with desk.work() as work:
+                kept = keep_draft(work, written.draft, draft_id=written.draft_id, title=written.title)
+            return desk.go(f"/compose?draft={kept}", desk.say("The draft is kept."))
+        with desk.work() as work:
+            draft = written.draft
+            unmatched: list[Unmatched] = []
+            if written.act == "all":
+                draft = _with(draft, picked_ids(work, written.pick, limit=LARGEST))
+            elif written.act == "paste":
+                people, unmatched = match_lines(work, written.pasted)
+                draft = _with(draft, [one.id for one in people])
+            elif written.act == "nobody":
+                draft = replace(draft, client_ids=())
+    except OutreachError as error:
+        return _form(desk, written, error=error)
+    rest = "\n".join(one.text for one in unmatched) if written.act == "paste" else written.pasted
+    return _form(desk, replace(written, draft=draft, pasted=rest), unmatched=unmatched)
+
+
+def _previewed(desk: Desk, written: Written) -> Response:
     try:
         with desk.work() as work:
-            items = preview_request(work, draft, desk.locale)
-            if fields.get("act") == "queue":
-                done = queue_request(work, draft)
+            items = preview_request(work, written.draft, desk.locale)
     except OutreachError as error:
-        return _form(desk, draft, search=search, error=error)
-    if fields.get("act") != "queue":
-        return _form(desk, draft, search=search, items=items)
+        return _form(desk, written, error=error)
+    return _form(desk, written, items=items)
+
+
+def _queued(desk: Desk, written: Written) -> Response:
+    try:
+        with desk.work() as work:
+            done: Queued = queue_request(work, written.draft)
+            if written.draft_id is not None and done.message_ids:
+                close_draft(work, written.draft_id, done.occurrence_id)
+    except OutreachError as error:
+        return _form(desk, written, error=error)
     said = desk.say("%(count)s messages wait for approval.", count=len(done.message_ids))
     if done.left_out:
         said += " " + desk.say("%(count)s clients were left out; see why.", count=done.left_out)
     return desk.go(f"/left-out?occurrence={done.occurrence_id}" if not done.message_ids else "/mine", said)
 
 
-def _draft(desk: Desk, fields: dict[str, str], chosen: list[str]) -> RequestDraft:
+def _words(desk: Desk, fields: Fields) -> Response:
+    """What was found in the words so far, and what the first client would get: for the page while one types."""
+    desk.check_form(_one(fields, "csrf"))
+    error: OutreachError | None = None
+    item: PreviewItem | None = None
     try:
-        ids = tuple(UUID(one) for one in chosen)
-        risk = int(fields["risk_level"]) if fields.get("risk_level") else None
-        at = datetime.fromisoformat(fields["send_at"]) if fields.get("send_at") else None
+        written = _written(desk, fields)
+        with desk.work() as work:
+            item = try_words(work, written.draft, desk.locale)
+    except OutreachError as refused:
+        error = refused
+    return desk.page("compose_words.html", trying=item, error=error, sms=_sms(item), pieces=pieces)
+
+
+def _keep(desk: Desk, fields: Fields) -> Response:
+    """Keep the draft by itself while one writes."""
+    desk.check_form(_one(fields, "csrf"))
+    kept: UUID | None = None
+    error: OutreachError | None = None
+    try:
+        written = _written(desk, fields)
+        kept = written.draft_id
+        draft = written.draft
+        if draft.text.strip() or draft.client_ids or draft.template:
+            with desk.work() as work:
+                kept = keep_draft(work, draft, draft_id=written.draft_id, title=written.title)
+    except OutreachError as refused:
+        error = refused
+    return desk.page("compose_kept.html", draft_id=kept, error=error)
+
+
+def _with(draft: RequestDraft, ids: list[UUID]) -> RequestDraft:
+    """The draft with more clients. Raises BadInput when they become too many."""
+    together = tuple(dict.fromkeys([*draft.client_ids, *ids]))
+    if len(together) > LARGEST:
+        raise BadInput(
+            f"{len(together)} clients are more than one request may have.",
+            mend=f"Choose up to {LARGEST}, or ask head office for a job.",
+        )
+    return replace(draft, client_ids=together)
+
+
+def _fresh(draft: RequestDraft, *, draft_id: UUID | None = None, title: str = "") -> Written:
+    return Written(draft, Pick(), "", draft_id, title, "", None)
+
+
+def _one(fields: Fields, key: str) -> str:
+    return fields.get(key, [""])[0]
+
+
+def _written(desk: Desk, fields: Fields) -> Written:
+    """What the form says. Raises BadInput for a field that can't be read."""
+    try:
+        ids = tuple(UUID(one) for one in fields.get("client", ()))
+        attachments = tuple(UUID(one) for one in fields.get("attachment", ()))
+        risk = int(_one(fields, "risk_level")) if _one(fields, "risk_level") else None
+        least = int(_one(fields, "risk_at_least")) if _one(fields, "risk_at_least") else None
+        at = datetime.fromisoformat(_one(fields, "send_at")) if _one(fields, "send_at") else None
+        draft_id = UUID(_one(fields, "draft")) if _one(fields, "draft") else None
+        look = UUID(fields["look"][-1]) if fields.get("look", [""])[-1] else None
     except ValueError:
         raise BadInput("A field of this form can't be read.", mend="Open the page again.") from None
-    template = fields.get("template", "")
-    return RequestDraft(
+    template = _one(fields, "template")
+    zone = desk.site.settings.zone
+    draft = RequestDraft(
         client_ids=tuple(dict.fromkeys(ids)),
-        text="" if template else fields.get("text", ""),
-        subject="" if template else fields.get("subject", ""),
+        text="" if template else _one(fields, "text"),
+        subject="" if template else _one(fields, "subject"),
         template=template,
-        values={key.removeprefix(_VALUE): value for key, value in fields.items() if key.startswith(_VALUE)},
-        channel=fields.get("channel", ""),
-        category=fields.get("category") or "relationship",
-        advice=fields.get("advice") == "yes",
+        values={
+            key.removeprefix(_VALUE): values[0] for key, values in fields.items() if key.startswith(_VALUE)
+        },
+        channel=_one(fields, "channel"),
+        category=_one(fields, "category") or "relationship",
+        advice=_one(fields, "advice") == "yes",
         risk_level=risk,
-        send_at=at.replace(tzinfo=desk.site.settings.zone) if at is not None and at.tzinfo is None else at,
+        send_at=at.replace(tzinfo=zone) if at is not None and at.tzinfo is None else at,
+        attachments=attachments,
+    )
+    pick = Pick(
+        search=_one(fields, "search")[:100],
+        tiers=tuple(one for one in fields.get("tier", ()) if one in TIERS),
+        holding=_one(fields, "holding")[:20],
+        tags=tuple(one[:80] for one in fields.get("tag", ()) if one),
+        languages=tuple(one for one in fields.get("language", ()) if one in LANGUAGES),
+        risk_at_least=least,
+    )
+    return Written(
+        draft,
+        pick,
+        _one(fields, "act") or ("preview" if look else ""),
+        draft_id,
+        _one(fields, "title")[:120],
+        _one(fields, "pasted"),
+        look,
     )
 
 
 def _form(
     desk: Desk,
-    draft: RequestDraft,
+    written: Written,
     *,
-    search: str = "",
-    after: str = "",
     items: list[PreviewItem] | None = None,
+    unmatched: list[Unmatched] | None = None,
     error: OutreachError | None = None,
 ) -> Response:
+    draft = written.draft
     with desk.work() as work:
-        found = search_clients(work, search, after=after, limit=PAGE + 1)
-        # Whoever is chosen stays in sight, whatever is searched for.
-        shown = {one.id for one in found[:PAGE]}
-        kept = [one for one in draft.client_ids if one not in shown]
+        try:
+            found = pick_clients(work, written.pick, limit=PAGE + len(draft.client_ids) + 1)
+            fitting = count_picked(work, written.pick)
+        except OutreachError as refused:
+            found, fitting, error = [], 0, error or refused
         templates = offered_templates(work)
+        shown = _shown(items, written.look)
         return desk.page(
             "compose.html",
             status=400 if error else 200,
             draft=draft,
-            search=search,
-            found=found[:PAGE],
-            more=len(found) > PAGE,
-            kept=kept,
-            chosen=frozenset(draft.client_ids),
+            draft_id=written.draft_id,
+            title=written.title,
+            pick=written.pick,
+            people=lines_by_id(work, draft.client_ids),
+            found=[one for one in found if one.id not in set(draft.client_ids)][:PAGE],
+            fitting=fitting,
+            largest=LARGEST,
+            pasted=written.pasted,
+            unmatched=unmatched or [],
+            tags=tags_in_use(work),
+            tiers=TIERS,
             templates=templates,
             variables={one.name: own_variables(one) for one in templates},
             categories=CATEGORIES,
             channels=CHANNELS,
             items=items,
-            ready=sum(item.stopped is None for item in items or ()),
-            stretches=stretches,
+            ready=[item for item in items or () if item.stopped is None],
+            stopped=_by_reason(items or []),
+            shown=shown,
+            sms=_sms(shown),
+            pieces=pieces,
             error=error,
         )
+
+
+def _shown(items: list[PreviewItem] | None, look: UUID | None) -> PreviewItem | None:
+    """The client whose text is open: the one asked for, else the first who gets something."""
+    everybody = items or []
+    asked = next((item for item in everybody if item.client_id == look), None)
+    return asked or next((item for item in everybody if item.stopped is None), None)
+
+
+def _by_reason(items: list[PreviewItem]) -> list[Stopped]:
+    groups: dict[tuple[str, str, str], list[PreviewItem]] = {}
+    for item in items:
+        if item.stopped is not None:
+            key = (item.stopped.reason, item.stopped.article, item.stopped.mend)
+            groups.setdefault(key, []).append(item)
+    return [Stopped(*key, tuple(members)) for key, members in groups.items()]
+
+
+def _sms(item: PreviewItem | None) -> SmsLength | None:
+    return sms_length(item.text) if item is not None and item.channel == "sms" and item.text else None
+
+
+def pieces(item: PreviewItem) -> list[Piece]:
+    """A preview's text in stretches: slots, and what was found."""
+    return pieces_of(parts_of(item.text, item.source or None), item.findings)
 
 
 def stretches(text: str, findings: tuple[Finding, ...]) -> list[Stretch]:

@@ -4,9 +4,7 @@ Every action is a plain form that works without scripts; ``inbox.js`` adds the k
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from typing import Annotated
 from uuid import UUID
 
@@ -18,7 +16,6 @@ from outreach.content.sms import sms_length
 from outreach.core import clock
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput
-from outreach.messages.findings import Finding
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import Decided, approve, reject, return_
 from outreach.review.detail import Detail, message_detail
@@ -28,18 +25,10 @@ from outreach.review.standing import grant_standing
 from outreach.review.submissions import submission_for
 from outreach.review.undo import undo
 from outreach.web.frame import Desk, mail_page
+from outreach.web.pieces import Piece, pieces_of
 
 PAGE = 50
 _DAYS = (30, 90, 180, 365)
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A stretch of a message's text as the page shows it: where it comes from, and what was found in it."""
-
-    text: str
-    origin: str
-    finding: Finding | None
 
 
 def router(desk: Callable[[Request], Desk]) -> APIRouter:
@@ -216,19 +205,8 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
 
 
 def pieces(detail: Detail) -> list[Piece]:
-    """The text in stretches, cut where its origin changes and where a finding begins or ends."""
-    found = [one for one in detail.findings if one.field == "text" and one.end > one.start]
-    cuts = {0} | {one.start for one in found} | {one.end for one in found}
-    made: list[Piece] = []
-    at = 0
-    for part in detail.parts:
-        end = at + len(part.text)
-        inner = sorted({at, end} | {cut for cut in cuts if at < cut < end})
-        for start, stop in pairwise(inner):
-            finding = next((one for one in found if one.start <= start and stop <= one.end), None)
-            made.append(Piece(part.text[start - at : stop - at], part.origin, finding))
-        at = end
-    return made
+    """The text of a message in stretches."""
+    return pieces_of(detail.parts, detail.findings)
 
 
 def _digest(text: str) -> bytes:

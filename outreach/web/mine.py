@@ -7,9 +7,10 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
+from outreach.composing.keeping import kept_drafts
 from outreach.composing.own import list_own, own_message
 from outreach.composing.pending import personalise, resubmit, skip, withdraw
-from outreach.content.in_force import reasons_in_force
+from outreach.content.in_force import reasons_in_force, templates_in_force
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, OutreachError, RuleBroken
 from outreach.messages.findings import Finding, read_findings
@@ -47,6 +48,11 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 after=after,
                 state=state,
                 states=STATES,
+                drafts=kept_drafts(work) if after is None else [],
+                titles={
+                    one.name: one.meta.title.zh if desk.locale.startswith("zh") else one.meta.title.en
+                    for one in templates_in_force(work.conn)
+                },
                 reasons=reasons_in_force(work.conn),
             )
 

@@ -197,7 +197,8 @@ def test_a_later_day_and_an_hour_outside_the_window(open_work: Opener, people: F
         chosen = make_client(work, people.b01)
     with open_work(me) as work:
         queued = queue_request(work, RequestDraft((chosen,), text=SAID, send_at=night))
-        past = queue_request(work, RequestDraft((chosen,), text=SAID, send_at=night - timedelta(days=300)))
+        just_now = datetime(2026, 11, 23, 2, 55, tzinfo=UTC)  # the form took five minutes
+        past = queue_request(work, RequestDraft((chosen,), text=SAID, send_at=just_now))
     with open_work() as work:
         row = _rows(work, queued)[chosen]
         now = _rows(work, past)[chosen]

@@ -19,6 +19,7 @@ import outreach
 from outreach.app import wire
 from outreach.archive.runs import bag_of
 from outreach.care.tasks import close_task, open_tasks, task_by_id
+from outreach.composing.keeping import close_draft, discard_draft, keep_draft, open_draft
 from outreach.composing.own import list_own, own_message
 from outreach.composing.pending import personalise, resubmit, skip, withdraw
 from outreach.composing.requests import RequestDraft, preview_request, queue_request
@@ -42,6 +43,7 @@ from outreach.notices.outbox import mark_seen
 from outreach.people.clients import client_for, consents, contact_points, holdings
 from outreach.people.consent import opt_in, opt_out
 from outreach.people.imports import rejects_of
+from outreach.people.picking import lines_by_id
 from outreach.people.tables import contact_point
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import approve, reject, return_
@@ -82,6 +84,12 @@ REFUSED: dict[str, Act] = {
     "care.tasks.close_task": lambda work, it: close_task(work, it.task, "done"),
     "care.tasks.task_by_id": lambda work, it: task_by_id(work, it.task),
     "care.tasks.open_tasks": lambda work, it: open_tasks(work),
+    "composing.keeping.close_draft": lambda work, it: close_draft(work, it.decision, it.occurrence),
+    "composing.keeping.discard_draft": lambda work, it: discard_draft(work, it.decision),
+    "composing.keeping.keep_draft": lambda work, it: keep_draft(
+        work, RequestDraft(()), draft_id=it.decision
+    ),
+    "composing.keeping.open_draft": lambda work, it: open_draft(work, it.decision),
     "composing.own.list_own": lambda work, it: list_own(work),
     "composing.own.own_message": lambda work, it: own_message(work, it.message),
     "composing.pending.personalise": lambda work, it: personalise(work, it.message, it.revision, "您好"),
@@ -106,6 +114,7 @@ REFUSED: dict[str, Act] = {
     "people.clients.consents": lambda work, it: consents(work, it.client),
     "people.clients.contact_points": lambda work, it: contact_points(work, it.client),
     "people.clients.holdings": lambda work, it: holdings(work, it.client),
+    "people.picking.lines_by_id": lambda work, it: lines_by_id(work, [it.client]),
     "people.consent.opt_in": lambda work, it: opt_in(work, [it.client], source="page"),
     "people.consent.opt_out": lambda work, it: opt_out(work, [it.client], source="page"),
     "people.imports.rejects_of": lambda work, it: rejects_of(work, it.decision),
@@ -132,6 +141,7 @@ WITHIN = set(
     auth.passwords.set_password auth.sessions.begin care.tasks.open_task
     composing.batches.put_up composing.compose.compose_occurrence composing.drafts.plan_for composing.load.load_plan
     composing.requests.others_named content.publish.publish delivery.receipts.settle_receipts
+    delivery.handover.is_with_a_person delivery.handover.settle_handed_over
     delivery.replies.reply_address delivery.sweep.settle messages.leftout.write_left_out messages.revising.revise
     messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
