@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any, Literal
 from uuid import UUID
 
@@ -38,8 +38,9 @@ class Audience:
     birthdays: BirthdayKind = "any"  # the solar one is kept by those who gave no lunar one
     leap_day: LeapDayRule = "02-28"
     dated_field: str = ""  # a date column of client
-    dated_on: date | None = None  # the date that field must have
-    yearly: bool = False  # only its month and day count (anniversaries)
+    dated_on: Collection[date] = ()  # the dates of which that field must have one
+    yearly: bool = False  # only month and day count (anniversaries)
+    fact: str = ""  # a kind of dated fact; ``dated_on`` has its dates
     client_ids: Collection[UUID] | None = None  # exactly these (an advisor's request)
     branch_ids: Collection[UUID] | None = None  # only of these branches (the walls of whoever looks)
     advisor_id: UUID | None = None  # only this advisor's own
@@ -87,7 +88,7 @@ SELECT c.id, c.client_no, c.name, c.gender, c.kind, c.birth_date, c.tier, c.risk
        s.id AS signer_id, s.name AS signer_name, s.name_en AS signer_name_en, s.phone AS signer_phone,
        s.email AS signer_email, s.status AS signer_status, s.securities_licence, s.securities_expires,
        s.advisory_licence, s.advisory_expires,
-       w.consents, p.points
+       w.consents, p.points, f.subjects
   FROM chosen c
   JOIN branch b ON b.id = c.branch_id
   LEFT JOIN staff s ON s.id = coalesce(CAST(:signer AS uuid), c.advisor_id) AND s.status = 'active'
@@ -99,6 +100,12 @@ SELECT c.id, c.client_no, c.name, c.gender, c.kind, c.birth_date, c.tier, c.risk
         SELECT array_agg(ARRAY[channel, id::text, address] ORDER BY id DESC) AS points
           FROM contact_point WHERE client_id = c.id AND active
        ) p ON true
+  LEFT JOIN LATERAL (
+        SELECT array_agg(subject ORDER BY subject) FILTER (WHERE subject <> '') AS subjects
+          FROM client_date
+         WHERE CAST(:fact AS text) <> '' AND client_id = c.id AND kind = :fact
+           AND on_date = ANY(CAST(:fact_dates AS date[]))
+       ) f ON true
  ORDER BY c.id
 """
 
@@ -123,6 +130,7 @@ def read_chunk(
             "corrected_months": list(audience.corrected.months),
             "left": list(MAY_HAVE_LEFT),
         }
+    parameters |= {"fact": audience.fact, "fact_dates": sorted(audience.dated_on) if audience.fact else []}
     parameters |= {"after": after, "month": month, "occurrence": occurrence_id, "size": size}
     parameters["signer"] = audience.signer_id
     return conn.execute(text(statement), parameters).all()
@@ -182,6 +190,8 @@ def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
         parts.append(_birthday(audience.birthday_on, audience.birthdays, audience.leap_day))
     if audience.dated_field:
         parts.append(_dated(audience))
+    if audience.fact:
+        parts.append(_with_fact(audience))
     return [part for part, _ in parts], {k: v for _, values in parts for k, v in values.items()}
 
 
@@ -228,21 +238,28 @@ def _birthday(day: date, kind: BirthdayKind, leap_day: LeapDayRule) -> tuple[str
 
 def _dated(audience: Audience) -> tuple[str, dict[str, Any]]:
     field = audience.dated_field
-    if field not in _DATED_FIELDS or audience.dated_on is None:
+    if field not in _DATED_FIELDS:
         raise BadInput(
             f"{field!r} is not a date of a client.", mend=f"Use one of: {', '.join(sorted(_DATED_FIELDS))}."
         )
+    days = sorted(audience.dated_on)
     if not audience.yearly:
-        return f"c.{field} = :dated_on", {"dated_on": audience.dated_on}
-    days = sorted(birth_monthdays_on(audience.dated_on, audience.leap_day))
+        return f"c.{field} = ANY(CAST(:dated_on AS date[]))", {"dated_on": days}
+    month_days = sorted({pair for day in days for pair in birth_monthdays_on(day, audience.leap_day)})
     either = " OR ".join(
         f"(extract(month FROM c.{field}) = {month:d} AND extract(day FROM c.{field}) = {number:d})"
-        for month, number in days
+        for month, number in month_days
     )
+    if not days:
+        return "false", {}
     # In the year itself there is no anniversary yet.
-    return f"(c.{field} < :year_start AND ({either}))", {"year_start": date(audience.dated_on.year, 1, 1)}
+    return f"(c.{field} < :year_start AND ({either}))", {"year_start": date(days[0].year, 1, 1)}
 
 
-def dated_on(send_date: date, offset_days: int) -> date:
-    """The date a field must have for a job that fires ``offset_days`` after it (before it when negative)."""
-    return send_date - timedelta(days=offset_days)
+def _with_fact(audience: Audience) -> tuple[str, dict[str, Any]]:
+    """Clients of whom a fact of the kind has one of the dates; read by its index."""
+    return (
+        "c.id IN (SELECT d.client_id FROM client_date d"
+        " WHERE d.kind = :fact AND d.on_date = ANY(CAST(:fact_dates AS date[])))",
+        {"fact": audience.fact, "fact_dates": sorted(audience.dated_on)},
+    )

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import TemplateError
 from sqlalchemy import Connection, Row, text
 
-from outreach.composing.context import client_context
+from outreach.composing.context import client_context, due_of
 from outreach.composing.corrections import with_correction
 from outreach.composing.plan import Plan, Words, expiry_of, language_for
 from outreach.core.errors import BadInput, OutreachError
@@ -204,7 +204,10 @@ class Composer:
 
 def context_for(plan: Plan, row: Row[Any], channel: str, language: str) -> dict[str, Any]:
     """Everything a template may use for one client."""
-    return {**plan.fixed[channel, language], **client_context(row, language)}
+    context = {**plan.fixed[channel, language], **client_context(row, language)}
+    if plan.due_on is not None:
+        context["due"] = {**context["due"], **due_of(row, plan.due_field, plan.due_on, language)}
+    return context
 
 
 def places_of(row: Row[Any]) -> dict[str, tuple[UUID | None, str]]:

@@ -13,6 +13,7 @@ from sqlalchemy import Row
 from outreach.composing.salutation import salutation, surname
 from outreach.content.formats import Disclosure
 from outreach.core.settings import Settings
+from outreach.occasions.birthdays import years_between
 
 _OPT_OUT = {
     ("sms", "zh"): "拒收请回复R",
@@ -100,6 +101,40 @@ def occasion_context(name_zh: str, name_en: str, on: date | None, language: str)
         "name": name_zh if is_chinese(language) else name_en,
         "date": on.isoformat() if on else "",
         "year": on.year if on else "",
+    }
+
+
+_MONTHS = "January February March April May June July August September October November December".split()
+
+
+def date_in_words(day: date, language: str) -> str:
+    """A date as a letter says it: 2027年3月5日, 5 March 2027."""
+    if is_chinese(language):
+        return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {_MONTHS[day.month - 1]} {day.year}"
+
+
+def due_context(about: date, send_date: date, language: str) -> dict[str, Any]:
+    """``due``: the date a note is about and the days from the send date to it; years and subject are each client's
+    own (``due_of``)."""
+    return {
+        "date": date_in_words(about, language),
+        "days": (about - send_date).days,
+        "years": 0,
+        "subject": "",
+    }
+
+
+_COUNTED = frozenset({"opened_on", "assessed_on", "id_expiry", "margin_expiry"})
+
+
+def due_of(row: Row[Any], field: str, about: date, language: str) -> dict[str, Any]:
+    """A client's own part of ``due``: full years since the date of ``field``, and what a dated fact is about."""
+    since = getattr(row, field, None) if field in _COUNTED else None  # an age is nobody's to read
+    subjects = row.subjects or ()
+    return {
+        "years": years_between(since, about) if since is not None else 0,
+        "subject": ("、" if is_chinese(language) else ", ").join(dict.fromkeys(subjects)),
     }
 
 

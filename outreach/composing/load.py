@@ -2,17 +2,19 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import date, timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Row, text
 
-from outreach.composing.audience import Audience, BirthdayKind, dated_on
+from outreach.composing.audience import Audience, BirthdayKind
 from outreach.composing.batches import Batch, due_by
 from outreach.composing.checks import Requirements, check
 from outreach.composing.context import (
     disclosure_text,
+    due_context,
     feed_context,
     firm_name,
     fixed_context,
@@ -34,6 +36,7 @@ from outreach.core import clock
 from outreach.core.errors import NotFound
 from outreach.ledger.work import Work
 from outreach.messages.rules import Cap
+from outreach.occasions.dues import sources_of
 from outreach.occasions.festivals import FESTIVALS
 
 _OCCURRENCE = text(
@@ -127,6 +130,8 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         life=None if row.feed_item_id else job.expiry,
         product_codes=tuple(sorted(codes)),
         feed_item_id=row.feed_item_id,
+        due_on=_due_on(job, row.send_date),
+        due_field=job.trigger.field if isinstance(job.trigger, ClientDateTrigger) else "",
     )
 
 
@@ -170,6 +175,9 @@ def _fixed(
                 (festival.zh, festival.en) if festival else (template.meta.title.zh, template.meta.title.en)
             )
             occasion = {"occasion": occasion_context(*names, row.send_date, language)}
+            about = _due_on(job, row.send_date)
+            if about is not None:
+                occasion["due"] = due_context(about, row.send_date, language)
             fixed[channel, language] = fixed_context(
                 work.settings, channel, language, disclosures, {**occasion, **extra}
             )
@@ -206,11 +214,23 @@ def _audience(conn: Connection, job: JobFile, row: Row[Any], codes: Collection[s
         return replace(audience, redone=made_before(conn, row.job_name, row.occurrence_key))
     if not isinstance(trigger, ClientDateTrigger) or row.send_date is None:
         return audience
-    day = dated_on(row.send_date, trigger.offset_days)
+    day = due_on(trigger, row.send_date)
     if trigger.field in _BIRTHDAYS:
         return replace(audience, birthday_on=day, birthdays=_BIRTHDAYS[trigger.field])
-    # An account has an anniversary every year; the other dates come once.
-    return replace(audience, dated_field=trigger.field, dated_on=day, yearly=trigger.field == "opened_on")
+    days = [day] if trigger.yearly else sources_of(day, years=trigger.years, months=trigger.months)
+    if trigger.fact is not None:
+        return replace(audience, fact=trigger.fact, dated_on=days)
+    return replace(audience, dated_field=trigger.field, dated_on=days, yearly=trigger.yearly)
+
+
+def due_on(trigger: ClientDateTrigger, send_date: date) -> date:
+    """The date that messages sent on ``send_date`` are about: so many days before it (after it when negative)."""
+    return send_date - timedelta(days=trigger.offset_days)
+
+
+def _due_on(job: JobFile, send_date: date | None) -> date | None:
+    trigger = job.trigger
+    return due_on(trigger, send_date) if isinstance(trigger, ClientDateTrigger) and send_date else None
 
 
 _BIRTHDAYS: dict[str, BirthdayKind] = {

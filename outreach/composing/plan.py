@@ -72,6 +72,8 @@ class Plan:
     )
     product_codes: tuple[str, ...] = ()
     feed_item_id: UUID | None = None
+    due_on: date | None = None  # the date that the messages of a client-date job are about
+    due_field: str = ""  # the column of client it is counted from
 
 
 def expiry_of(plan: Plan, send_at: datetime) -> datetime:

@@ -69,10 +69,10 @@ def people(open_work: Opener) -> Firm:
         (Audience(birthday_on=date(2027, 2, 28), leap_day="03-01"), set()),
         (Audience(birthday_on=date(2027, 3, 1), leap_day="03-01"), {"leap day"}),
         (Audience(birthday_on=date(2028, 2, 29)), {"leap day"}),
-        (Audience(dated_field="margin_expiry", dated_on=date(2026, 12, 1)), {"company"}),
-        (Audience(dated_field="opened_on", dated_on=date(2026, 1, 1), yearly=True),
+        (Audience(dated_field="margin_expiry", dated_on=[date(2026, 12, 1)]), {"company"}),
+        (Audience(dated_field="opened_on", dated_on=[date(2026, 1, 1)], yearly=True),
          {"solar", "leap day", "lunar", "last of a short month", "company"}),
-        (Audience(dated_field="opened_on", dated_on=date(2020, 1, 1), yearly=True), set()),
+        (Audience(dated_field="opened_on", dated_on=[date(2020, 1, 1)], yearly=True), set()),
     ],
 )  # fmt: skip
 def test_audience(open_work: Opener, people: Firm, audience: Audience, expected: set[str]) -> None:
@@ -107,4 +107,4 @@ def test_a_row_has_what_a_message_needs(open_work: Opener, people: Firm) -> None
 
 def test_an_unknown_field_is_refused(open_work: Opener) -> None:
     with open_work() as work, pytest.raises(BadInput, match="not a date of a client"):
-        _names(work, Audience(dated_field="name", dated_on=date(2026, 1, 1)))
+        _names(work, Audience(dated_field="name", dated_on=[date(2026, 1, 1)]))

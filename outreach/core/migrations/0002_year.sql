@@ -87,6 +87,12 @@ CREATE TABLE write_back (
     by_staff_id uuid REFERENCES staff
 );
 
+-- The dates that jobs ask for every day, over all clients.
+CREATE INDEX client_assessed_on ON client (assessed_on) WHERE assessed_on IS NOT NULL;
+CREATE INDEX client_id_expiry ON client (id_expiry) WHERE id_expiry IS NOT NULL;
+CREATE INDEX client_margin_expiry ON client (margin_expiry) WHERE margin_expiry IS NOT NULL;
+CREATE INDEX client_opened_on ON client (opened_on) WHERE opened_on IS NOT NULL;
+
 -- ── core: files that others drop into a watched folder ────────────────────────────────────────────────────
 CREATE TABLE dropped_file (
     id uuid PRIMARY KEY,
