@@ -6,6 +6,7 @@ changes nothing, so a program that is unsure whether it was heard just sends aga
 
 import io
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -29,6 +30,7 @@ _JSON = frozenset({"application/json"})
 _LINES = frozenset(
     {"application/x-ndjson", "application/ndjson", "application/jsonl", "application/json-lines"}
 )
+_BREAKS = re.compile(r"[\r\n]+")
 _STATUS = {
     "unauthorized": 401,
     "forbidden": 403,
@@ -155,7 +157,7 @@ def _json_lines(body: bytes) -> bytes:
     if not pieces:
         raise BadInput("The array is empty.", mend="Send an item.")
     # A line break can only stand between the parts of an element: within a string it is no JSON.
-    return "".join(" ".join(piece.splitlines()) + "\n" for piece in pieces).encode()
+    return "".join(_BREAKS.sub(" ", piece) + "\n" for piece in pieces).encode()
 
 
 def _elements(array: str) -> Iterator[str]:

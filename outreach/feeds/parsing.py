@@ -86,6 +86,8 @@ def _object(raw: bytes) -> dict[str, Any] | Fault:
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError as error:
+        if error.reason == "unexpected end of data":
+            return Fault("", "cut_off")  # in the middle of a character
         return Fault("", "not_utf8", (("offset", error.start),))
     try:
         value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
