@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "clients": "outreach.cli.people",
     "holdings": "outreach.cli.people",
     "feeds": "outreach.cli.people",
+    "subscriptions": "outreach.cli.feeds",
     "token": "outreach.cli.tokens",
     "jobs": "outreach.cli.jobs",
     "review": "outreach.cli.review",

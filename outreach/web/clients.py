@@ -5,15 +5,17 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
 from outreach.core.access import Permission, require
 from outreach.delivery.replies import replies_of
+from outreach.feeds.types import recent_types
 from outreach.messages.tally import messages_to
 from outreach.people.clients import client_for, consents, contact_points, holdings, search_clients
 from outreach.people.masking import masked, sees_addresses
 from outreach.people.staff import branch_names, staff_names
+from outreach.people.subscriptions import subscribe, subscriptions_of, unsubscribe
 from outreach.web import imports
 from outreach.web.frame import Desk
 
@@ -65,10 +67,34 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 in_full=in_full,
                 consents=consents(work, client_id),
                 holdings=holdings(work, client_id),
+                subscriptions=subscriptions_of(work, client_id),
+                types=recent_types(work),
+                subscribes=desk.actor.may(Permission.COMPOSE, row.branch_id),
                 contacts=contacts[:PAGE],
                 following=contacts[PAGE - 1].at if len(contacts) > PAGE else None,
                 replies=replies_of(work, client_id, 20) if heard else [],
                 before=before,
             )
+
+    @routes.post("/clients/{client_id}/subscriptions")
+    def subscriptions(
+        desk: here,
+        client_id: UUID,
+        act: Annotated[str, Form(max_length=20)] = "",
+        feed: Annotated[str, Form(max_length=40)] = "",
+        item_type: Annotated[str, Form(max_length=200)] = "*",
+        csrf: Annotated[str, Form()] = "",
+    ) -> Response:
+        desk.check_form(csrf)
+        with desk.work() as work:
+            if act == "end":
+                unsubscribe(work, client_id, feed, item_type, source="page")
+                told = desk.say("The subscription has ended.")
+            else:
+                # One choice of the form names both: feed, and after a bar the type.
+                feed, _, chosen = feed.partition("|")
+                subscribe(work, client_id, feed, chosen or item_type, source="page")
+                told = desk.say("The subscription is recorded.")
+        return desk.go(f"/clients/{client_id}", told)
 
     return routes

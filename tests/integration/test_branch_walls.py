@@ -44,6 +44,7 @@ from outreach.people.clients import client_for, consents, contact_points, holdin
 from outreach.people.consent import opt_in, opt_out
 from outreach.people.imports import rejects_of
 from outreach.people.picking import lines_by_id
+from outreach.people.subscriptions import subscribe, subscriptions_of, unsubscribe
 from outreach.people.tables import contact_point
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import approve, reject, return_
@@ -86,9 +87,7 @@ REFUSED: dict[str, Act] = {
     "care.tasks.open_tasks": lambda work, it: open_tasks(work),
     "composing.keeping.close_draft": lambda work, it: close_draft(work, it.decision, it.occurrence),
     "composing.keeping.discard_draft": lambda work, it: discard_draft(work, it.decision),
-    "composing.keeping.keep_draft": lambda work, it: keep_draft(
-        work, RequestDraft(()), draft_id=it.decision
-    ),
+    "composing.keeping.keep_draft": lambda work, it: keep_draft(work, RequestDraft(()), draft_id=it.decision),
     "composing.keeping.open_draft": lambda work, it: open_draft(work, it.decision),
     "composing.own.list_own": lambda work, it: list_own(work),
     "composing.own.own_message": lambda work, it: own_message(work, it.message),
@@ -117,6 +116,11 @@ REFUSED: dict[str, Act] = {
     "people.picking.lines_by_id": lambda work, it: lines_by_id(work, [it.client]),
     "people.consent.opt_in": lambda work, it: opt_in(work, [it.client], source="page"),
     "people.consent.opt_out": lambda work, it: opt_out(work, [it.client], source="page"),
+    "people.subscriptions.subscribe": lambda work, it: subscribe(work, it.client, "research", source="page"),
+    "people.subscriptions.subscriptions_of": lambda work, it: subscriptions_of(work, it.client),
+    "people.subscriptions.unsubscribe": lambda work, it: unsubscribe(
+        work, it.client, "research", source="page"
+    ),
     "people.imports.rejects_of": lambda work, it: rejects_of(work, it.decision),
     "review.batch.approve_batch": lambda work, it: approve_batch(work, it.submission, b"", frozenset()),
     "review.batch.sample_of": lambda work, it: sample_of(work, it.submission),
@@ -150,7 +154,13 @@ WITHIN = set(
     """.split()
 )
 # For the whole firm an operator imports wishes and settles outcomes; all else is beyond them, too.
-OPERATORS = {"people.consent.opt_in", "people.consent.opt_out", "delivery.watch.settle_by_hand"}
+OPERATORS = {
+    "people.consent.opt_in",
+    "people.consent.opt_out",
+    "people.subscriptions.subscribe",
+    "people.subscriptions.unsubscribe",
+    "delivery.watch.settle_by_hand",
+}
 _FACES = ("web", "cli", "demo", "core", "ledger", "api", "bot")
 
 
