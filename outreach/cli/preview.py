@@ -44,7 +44,9 @@ def preview(
             locale=outreach.settings.locale,
         )
         title = found.title_zh if outreach.settings.locale.startswith("zh") else found.title_en
-        click.echo(f"{found.job} · {title} · {day.isoformat()} · {found.audience} clients before consent and limits")
+        click.echo(
+            f"{found.job} · {title} · {day.isoformat()} · {found.audience} clients before consent and limits"
+        )
         if found.item:
             click.echo(f"item {found.item}")
         if not found.fires:
@@ -53,7 +55,9 @@ def preview(
         for one in found.clients:
             _client(one, channel, language)
             if one.send_at is not None:
-                click.echo(f"  goes out {local(one.send_at, zone)} by {one.channel} to {one.to} in {one.language}")
+                click.echo(
+                    f"  goes out {local(one.send_at, zone)} by {one.channel} to {one.to} in {one.language}"
+                )
         if not found.clients:
             click.echo("Nobody is in its audience.")
 

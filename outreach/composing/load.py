@@ -207,7 +207,7 @@ def _audience(conn: Connection, job: JobFile, row: Row[Any], codes: Collection[s
         subscribed_types=types if row.feed_kind else (),
     )
     trigger = job.trigger
-    if isinstance(trigger, FeedTrigger) and trigger.types and row.feed_type not in trigger.types:
+    if isinstance(trigger, FeedTrigger) and not trigger.takes(row.feed_type):
         # The type itself was corrected to one that this job does not listen to: only whom it told wrongly.
         return replace(audience, only_corrected=True)
     if job.digest is not None:

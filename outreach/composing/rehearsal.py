@@ -157,6 +157,7 @@ _ITEM = text(
     SELECT id, item_key, coalesce(data ->> 'title', data ->> 'headline', item_key) AS said FROM feed_item
      WHERE kind = :kind AND superseded_by IS NULL AND (:key = '' OR item_key = :key)
        AND (cardinality(CAST(:types AS text[])) = 0 OR item_type = ANY(:types))
+       AND NOT item_type = ANY(CAST(:others AS text[]))
      ORDER BY issued_at DESC, id DESC LIMIT 1
     """
 )
@@ -169,7 +170,13 @@ def _item(work: Work, job: JobVersion, key: str) -> tuple[UUID | None, str]:
             raise BadInput(f"{job.name} is not fired by a feed's item.", mend="Leave the item out.")
         return None, ""
     row = work.conn.execute(
-        _ITEM, {"kind": trigger.feed, "key": key, "types": list(trigger.types)}
+        _ITEM,
+        {
+            "kind": trigger.feed,
+            "key": key,
+            "types": list(trigger.types),
+            "others": list(trigger.except_types),
+        },
     ).one_or_none()
     if row is None:
         raise NotFound(

@@ -181,11 +181,25 @@ class TradingDayTrigger(Strict):
 
 
 class FeedTrigger(Strict):
-    """Fires for each item of a feed; ``types`` narrows to some of its item types."""
+    """Fires for each item of a feed; ``types`` narrows to some of its item types, ``except_types`` leaves some to
+    other jobs."""
 
     kind: Literal["feed"]
     feed: Literal["research", "market-event"]
     types: tuple[str, ...] = ()
+    except_types: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "FeedTrigger":
+        if self.types and self.except_types:
+            raise ValueError("give `types` or `except_types`, not both")
+        return self
+
+    def takes(self, item_type: str) -> bool:
+        """Whether an item of this type fires the job."""
+        if self.types:
+            return item_type in self.types
+        return item_type not in self.except_types
 
 
 TriggerFile = Annotated[

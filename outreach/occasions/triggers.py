@@ -63,10 +63,12 @@ class Cron:
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """At each accepted item of the feed ``kind`` ; ``types`` narrows to some of its item types."""
+    """At each accepted item of the feed ``kind`` ; ``types`` narrows to some of its item types,
+    ``except_types`` leaves some to other jobs."""
 
     kind: str
     types: tuple[str, ...] = ()
+    except_types: tuple[str, ...] = ()
 
 
 Trigger = Festival | ClientDate | TradingDay | Cron | Feed

@@ -76,8 +76,8 @@ def trigger_of(job: JobFile) -> Trigger:
     """When a job fires."""
     zone, window = ZoneInfo(job.zone), parse_window(job.window)
     match job.trigger:
-        case FeedTrigger(feed=kind, types=types):
-            return Feed(kind=kind, types=types)
+        case FeedTrigger(feed=kind, types=types, except_types=others):
+            return Feed(kind=kind, types=types, except_types=others)
         case CronTrigger(cron=expression):
             return Cron(expression=expression, zone=zone)
         case FestivalTrigger(festival=name, offset_days=offset):

@@ -54,7 +54,7 @@ class Plan:
         trigger = self.trigger
         if not isinstance(trigger, Feed) or trigger.kind != feed:
             return False
-        return not trigger.types or item_type in trigger.types
+        return item_type in trigger.types if trigger.types else item_type not in trigger.except_types
 
     def expires_at(self, firing: Firing) -> datetime:
         """When the last message of a firing stops being worth sending: a dated one reaches each client on their
