@@ -24,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "feeds": "outreach.cli.people",
     "subscriptions": "outreach.cli.feeds",
     "token": "outreach.cli.tokens",
+    "calendar": "outreach.cli.calendar",
     "jobs": "outreach.cli.jobs",
     "review": "outreach.cli.review",
     "delivery": "outreach.cli.delivery",

@@ -149,6 +149,16 @@ def draw(conn: Connection, audience: Audience, *, seed: str, size: int) -> tuple
     return [row.id for row in rows], rows[0].total if rows else 0
 
 
+def counted(conn: Connection, audience: Audience, *columns: str) -> Sequence[Row[Any]]:
+    """How many clients ``audience`` has (``n``), in groups by ``columns``: SQL of ours, never of anybody's input."""
+    conditions, parameters = _conditions(audience)
+    where = " AND ".join(conditions) or "true"
+    listed = ", ".join([*columns, "count(*) AS n"])
+    groups = ", ".join(str(number + 1) for number in range(len(columns)))
+    statement = f"SELECT {listed} FROM client c WHERE {where}" + (f" GROUP BY {groups}" if groups else "")
+    return conn.execute(text(statement), parameters).all()
+
+
 def _conditions(audience: Audience) -> tuple[list[str], dict[str, Any]]:
     """The WHERE conditions (fixed wording; values travel as parameters)."""
     parts: list[tuple[str, dict[str, Any]]] = []

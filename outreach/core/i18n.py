@@ -77,6 +77,11 @@ def date_text(locale: str, day: date) -> str:
     return dates.format_date(day, "long", locale=babel_locale(locale))
 
 
+def month_text(locale: str, day: date) -> str:
+    """The month of a date, by its name."""
+    return dates.format_date(day, "LLLL", locale=babel_locale(locale))
+
+
 def number_text(locale: str, value: int) -> str:
     """A whole number with its separators."""
     return numbers.format_decimal(value, locale=babel_locale(locale))

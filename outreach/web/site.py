@@ -12,6 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from outreach.core.errors import OutreachError
 from outreach.web import (
     archive,
+    calendar,
     clients,
     compose,
     inbox,
@@ -45,7 +46,19 @@ def create_site(site: Site, others: Sequence[APIRouter] = ()) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"), name="static")
     for routes in others:
         app.include_router(routes)
-    for room in (sign_in, inbox, compose, mine, people, clients, sandbox, operate, rehearse, archive):
+    for room in (
+        sign_in,
+        inbox,
+        compose,
+        mine,
+        people,
+        clients,
+        sandbox,
+        operate,
+        calendar,
+        rehearse,
+        archive,
+    ):
         app.include_router(room.router(desk))
 
     @app.get("/healthz")

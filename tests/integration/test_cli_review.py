@@ -1,5 +1,6 @@
 """The inbox from the command line: the same services, the same four eyes."""
 
+import json
 import os
 import subprocess
 import sys
@@ -163,3 +164,20 @@ def test_a_job_is_rehearsed_from_the_command_line(open_work: Opener, people: Fir
     wrong = line("manager", "jobs", "preview", "spring-festival", "--date", "someday")
     assert wrong.returncode != 0
     assert "--date" in wrong.stderr
+
+
+def test_the_year_ahead_is_printed(open_work: Opener, people: Firm, line: Line) -> None:
+    with open_work() as work:
+        make_client(work, people.b01, client_no="K1")
+    shown = line("manager", "calendar", "--year", "2027")
+    assert shown.returncode == 0, shown.stderr
+    assert "PROVISIONAL" in shown.stdout
+    assert "2027-02-06" in shown.stdout
+    assert "[spring-festival]" in shown.stdout
+    assert "each item of research" in shown.stdout
+    plain = json.loads(line("manager", "calendar", "--year", "2027", "--json").stdout)
+    [festival] = [one for one in plain["jobs"] if one["job"] == "spring-festival"]
+    assert (festival["dates"], festival["total"]) == ([["2027-02-06", 1]], 1)
+    refused = line("manager", "calendar", "--year", "1800")
+    assert refused.returncode == 1
+    assert "The calendar knows" in refused.stderr
