@@ -75,6 +75,7 @@ def loopback(settings: Settings) -> Iterator[dict[str, str]]:
         "OUTREACH_PORT": str(settings.port),
         "OUTREACH_PUBLIC_URL": settings.public_url,
         "OUTREACH_DEMONSTRATION": "1",
+        "OUTREACH_LINK_HOSTS": os.environ.get("OUTREACH_LINK_HOSTS", "example.com"),
     }
     if settings.smtp or settings.twilio or settings.gateway:
         click.echo("providers     as configured")

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from outreach.composing.plan import Words
 from outreach.content.formats import Disclosure
+from outreach.content.links import is_allowed, links_in, targets_in
 from outreach.content.matcher import Hit, Matcher
 from outreach.content.personal import find_personal_data
 from outreach.content.slots import unfilled_slots
@@ -23,7 +24,7 @@ _TAGS = re.compile(r"<(?:style|head)\b.*?</(?:style|head)>|<[^>]*>", re.IGNORECA
 @dataclass(frozen=True)
 class Requirements:
     """What a text of this kind must satisfy. ``disclosures`` are the ids that must stand in it; ``numbers`` the
-    telephone numbers that may (the branch's and the author's)."""
+    telephone numbers that may (the branch's and the author's), ``links`` the hosts that a link may lead to."""
 
     matcher: Matcher
     known: Mapping[str, Disclosure]
@@ -31,6 +32,7 @@ class Requirements:
     numbers: Collection[str] = ()
     greeting: bool = False
     locale: str = "zh-CN"
+    links: Collection[str] = ()
 
 
 def required_disclosures(known: Mapping[str, Disclosure], category: str, advice: bool) -> list[str]:
@@ -94,6 +96,11 @@ def _in_field(field: str, text: str, wanted: Requirements) -> list[Finding]:
     ]
     for start, end in unfilled_slots(text):
         findings.append(_of("unfilled", "block", field, start, end, wanted, variable="…"))
+    for link in links_in(text):
+        if not is_allowed(link.host, wanted.links):
+            findings.append(
+                _of("link_not_allowed", "block", field, link.start, link.end, wanted, host=link.host or "?")
+            )
     for place in find_personal_data(text, wanted.numbers):
         kind = "mobile_number" if place.kind == "mobile" else place.kind
         findings.append(_of("personal_data", "block", field, place.start, place.end, wanted, what=[kind]))
@@ -119,6 +126,9 @@ def longest(hits: Sequence[Hit]) -> list[Hit]:
 def _in_html(source: str, found: Sequence[Finding], wanted: Requirements) -> list[Finding]:
     """What only the HTML part says. Its places are those of its source, which the page does not show: none."""
     known = {(finding.rule, finding.severity) for finding in found}
+    for host in targets_in(source):
+        if not is_allowed(host, wanted.links) and ("link_not_allowed", "block") not in known:
+            return [_of("link_not_allowed", "block", "html", 0, 0, wanted, host=host or "?")]
     inside = _in_field("html", html.unescape(_TAGS.sub(" ", source)), wanted)
     fresh = {(finding.rule, finding.severity): finding for finding in inside}
     return [

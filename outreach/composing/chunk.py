@@ -246,12 +246,20 @@ def _as_broken(stopping: Finding, findings: Sequence[Finding]) -> Broken:
     """A blocking finding as a reason of messages/reasons.py."""
     rules = sorted({finding.rule for finding in findings if finding.severity == "block"})
     if stopping.rule in _FINDING_REASONS:
-        return Broken(stopping.rule, {"rules": rules, "what": [stopping.advice]})
+        return Broken(stopping.rule, {"rules": rules, "what": [stopping.advice], "host": "…"})
     return Broken("lexicon", {"rules": rules})
 
 
 _FINDING_REASONS = frozenset(
-    {"personal_data", "names_other_client", "unfilled", "empty_text", "too_long", "disclosure_missing"}
+    {
+        "link_not_allowed",
+        "personal_data",
+        "names_other_client",
+        "unfilled",
+        "empty_text",
+        "too_long",
+        "disclosure_missing",
+    }
 )
 
 _SLOTS = text(

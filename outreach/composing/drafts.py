@@ -184,6 +184,7 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
                 numbers=office_numbers(work),
                 greeting=bool(meta and meta.greeting),
                 locale=work.settings.locale,
+                links={*work.settings.link_hosts, *(meta.allowed_links if meta else ())},
             ),
         ),
         fixed=_fixed(work, draft, template, channels, known, wanted, send_at),

@@ -32,6 +32,7 @@ from outreach.content.in_force import (
     policy_version,
     template_version,
 )
+from outreach.content.links import hosts_of
 from outreach.core import clock
 from outreach.core.errors import NotFound
 from outreach.ledger.work import Work
@@ -63,6 +64,10 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
     now = clock.now()
     matcher, lexicon_digest = lexicons_in_force(work.conn)
     known = disclosures_in_force(work.conn)
+    items = items_of(work.conn, row.id) if job.digest else []
+    hosts = hosts_of(
+        one.get(key) for one in (row.feed_data or {}, *(item.data for item in items)) for key in _ADDRESSES
+    )
     wanted = Requirements(
         matcher=matcher,
         known=known,
@@ -70,10 +75,10 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         numbers=office_numbers(work),
         greeting=meta.greeting,
         locale=work.settings.locale,
+        links=hosts | set(work.settings.link_hosts) | set(meta.allowed_links),
     )
     title = meta.title.zh if work.settings.locale.startswith("zh") else meta.title.en
     extra: Mapping[str, Any] = {}
-    items = items_of(work.conn, row.id) if job.digest else []
     codes = {row.feed_code} if row.feed_code else {item.code for item in items if item.code}
     if job.digest is not None:
         extra = digest_context(job.digest, row.send_at, items, work.settings.zone)
@@ -182,6 +187,9 @@ def _fixed(
                 work.settings, channel, language, disclosures, {**occasion, **extra}
             )
     return fixed
+
+
+_ADDRESSES = ("url", "source_url")
 
 
 def _headline(data: Mapping[str, Any]) -> str:

@@ -158,6 +158,7 @@ def _reworded(work: Work, row: Row[Any], subject: str, said: str) -> tuple[Paylo
             numbers=office_numbers(work),
             greeting=bool(meta and meta.greeting),
             locale=work.settings.locale,
+            links={*work.settings.link_hosts, *(meta.allowed_links if meta else ())},
         ),
     ) + others_named(work, row.branch_id, row.client_id, rendered)
     payload = Payload(

@@ -66,6 +66,7 @@ class Settings:
     sandbox_state: Path | None = None
     demonstration: bool = False
     drop: Path | None = None
+    link_hosts: tuple[str, ...] = ()  # hosts that any message may link to
 
     @property
     def drop_folder(self) -> Path:
@@ -101,6 +102,9 @@ class Settings:
             smtp=_smtp(env),
             sandbox_state=Path(env["OUTREACH_SANDBOX"]).resolve() if env.get("OUTREACH_SANDBOX") else None,
             demonstration=env.get("OUTREACH_DEMONSTRATION", "") == "1",
+            link_hosts=tuple(
+                one.strip().lower() for one in env.get("OUTREACH_LINK_HOSTS", "").split(",") if one.strip()
+            ),
             drop=Path(env["OUTREACH_DROP"]).expanduser().resolve() if env.get("OUTREACH_DROP") else None,
         )
 

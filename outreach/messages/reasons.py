@@ -153,6 +153,14 @@ REASONS: dict[str, Reason] = {
         "Take every other client out of it.",
         "art. 14, 54(13)",
     ),
+    "link_not_allowed": Reason(
+        "链接指向未经许可的网址（{host}）。",
+        "A link leads to an address that the firm does not vouch for ({host}).",
+        "请删除，或改用公司允许的网址；确需使用的，请合规人员加入模板或设置。",
+        "Take it out or use an address of the firm's; where it is needed, compliance adds it to the template or the"
+        " settings.",
+        "art. 13, 17",
+    ),
     "unfilled": Reason(
         "模板变量没有值：{variable}。",
         "A variable of the template has no value: {variable}.",
