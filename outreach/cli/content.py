@@ -1,5 +1,6 @@
 """``outreach init`` and ``outreach content``: an institution's folders, checked and published."""
 
+import sys
 from pathlib import Path
 from uuid import UUID
 
@@ -7,6 +8,7 @@ import click
 from sqlalchemy import select
 
 from outreach.auth.tables import account
+from outreach.cli.changes import tell_changes
 from outreach.cli.session import signed_in
 from outreach.content.check import check_folder
 from outreach.content.loader import ContentSet, Fault
@@ -58,6 +60,18 @@ def check(ctx: click.Context, folder: Path | None) -> None:
     click.echo(_count(found))
 
 
+@content.command("diff")
+@_CONTENT
+@click.option("--impact/--no-impact", default=True, help="look through 90 days of messages for new phrases")
+@click.pass_context
+def diff_(ctx: click.Context, folder: Path | None, impact: bool) -> None:
+    """What publishing would change: each line, the waiting messages that keep the old version, and what new phrases
+    would have hit in the past 90 days and hit now among what waits. Stores nothing."""
+    found = _checked(ctx, _root(folder))
+    with signed_in() as (outreach, actor):
+        tell_changes(outreach, actor, found, impact=impact)
+
+
 @content.command("publish")
 @_CONTENT
 @click.option("--second", required=True, metavar="USER", help="the user name of the person who approved it")
@@ -65,17 +79,14 @@ def check(ctx: click.Context, folder: Path | None) -> None:
 @click.pass_context
 def publish_(ctx: click.Context, folder: Path | None, second: str, note: str) -> None:
     """Make immutable versions of what changed, under a record of two persons: you, and --second."""
-    root = _root(folder)
-    found, faults = check_folder(root)
-    if faults:
-        _tell(faults, root)
-        click.echo(f"{len(faults)} faults; nothing was published", err=True)
-        ctx.exit(1)
+    found = _checked(ctx, _root(folder))
     with signed_in() as (outreach, actor):
         if actor.staff_id is None:
             raise RuleBroken(
                 "Content is published by a person.", rule="four_eyes", mend="Sign in as a member of staff."
             )
+        if tell_changes(outreach, actor, found, impact=True) and sys.stdin.isatty():
+            click.confirm("Publish this?", abort=True)
         with outreach.open_work(actor) as work:
             release = publish(work, found, actor.staff_id, _staff_id(work, second), note=note)
     if release.id is None:
@@ -88,6 +99,15 @@ def publish_(ctx: click.Context, folder: Path | None, second: str, note: str) ->
         click.echo(f"  {kind} {name} {version}")
     for kind, name, version in release.retired:
         click.echo(f"  {kind} {name} {version} (ended)")
+
+
+def _checked(ctx: click.Context, root: Path) -> ContentSet:
+    found, faults = check_folder(root)
+    if faults:
+        _tell(faults, root)
+        click.echo(f"{len(faults)} faults; nothing was published", err=True)
+        ctx.exit(1)
+    return found
 
 
 def _root(folder: Path | None) -> Path:

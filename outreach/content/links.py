@@ -16,7 +16,9 @@ _LINK = re.compile(
     rf"|(?<![@a-z0-9_.\-/])(?:[a-z0-9\-]+\.)+[a-z]{{2,}}(?::\d+)?/[^{_STOPS}]*",
     re.IGNORECASE,
 )
-_OTHER_SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*:(?!//|\d)", re.IGNORECASE)  # javascript:, data:, not host:8443
+_OTHER_SCHEME = re.compile(
+    r"[a-z][a-z0-9+.\-]*:(?!//|\d)", re.IGNORECASE
+)  # javascript:, data:, not host:8443
 _HREF = re.compile(r"\b(?:href|src|action)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>\"']+))", re.IGNORECASE)
 
 

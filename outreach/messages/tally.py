@@ -1,5 +1,6 @@
 """Messages counted and listed without a word of their content, within the actor's walls."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -10,7 +11,7 @@ from outreach.content.in_force import template_version
 from outreach.core.access import Permission, Role, visible
 from outreach.ledger.work import Work
 from outreach.messages.reasons import Words, words
-from outreach.messages.states import State
+from outreach.messages.states import WAITING, State
 from outreach.messages.tables import message
 from outreach.people.clients import client_for
 
@@ -51,6 +52,24 @@ def approved_waiting(work: Work) -> int:
     """How many approved messages wait for their time or their turn."""
     query = select(func.count()).where(_watched(work), message.c.state == State.APPROVED.value)
     return work.conn.execute(query).scalar_one()
+
+
+def keeping(work: Work, version_ids: Iterable[UUID]) -> dict[UUID, dict[str, int]]:
+    """template version -> state -> how many messages that were made from it still wait for a decision or their time:
+    they keep it, whatever is published now."""
+    rows = work.conn.execute(
+        select(message.c.template_version_id, message.c.state, func.count().label("n"))
+        .where(
+            _watched(work),
+            message.c.state.in_([one.value for one in WAITING]),
+            message.c.template_version_id.in_(sorted(set(version_ids))),
+        )
+        .group_by(message.c.template_version_id, message.c.state)
+    )
+    found: dict[UUID, dict[str, int]] = {}
+    for row in rows:
+        found.setdefault(row.template_version_id, {})[row.state] = row.n
+    return found
 
 
 def by_channel(work: Work, since: datetime) -> list[ChannelTally]:
