@@ -306,11 +306,22 @@ def take_slots(
 # to them beyond the cap. A report and its correction count as one.
 _ALREADY = text(
     """
-    SELECT client_id, send_at FROM message m
-     WHERE client_id = ANY(:clients) AND occurrence_id <> :occurrence
-       AND state NOT IN ('rejected', 'suppressed', 'expired', 'cancelled', 'failed', 'undelivered')
-       AND scheduled_month BETWEEN CAST(:month AS date) - interval '1 month'
-                               AND CAST(:month AS date) + interval '1 month'
+    WITH counted AS (
+        SELECT c.id AS client_id, c.id AS whose, false AS shared FROM unnest(CAST(:clients AS uuid[])) AS c(id)
+        UNION ALL
+        -- a family that shares a mobile is one person who reads
+        SELECT p.client_id, other.client_id, true
+          FROM contact_point p
+          JOIN contact_point other ON other.address = p.address AND other.channel = p.channel
+                                  AND other.active AND other.client_id <> p.client_id
+         WHERE p.client_id = ANY(:clients) AND p.channel = 'sms' AND p.active
+    )
+    SELECT counted.client_id, m.send_at
+      FROM counted JOIN message m ON m.client_id = counted.whose
+     WHERE m.occurrence_id <> :occurrence AND (NOT counted.shared OR m.channel = 'sms')
+       AND m.state NOT IN ('rejected', 'suppressed', 'expired', 'cancelled', 'failed', 'undelivered')
+       AND m.scheduled_month BETWEEN CAST(:month AS date) - interval '1 month'
+                                 AND CAST(:month AS date) + interval '1 month'
        AND NOT EXISTS (SELECT FROM occurrence o JOIN feed_item f ON f.id = o.feed_item_id
                         WHERE o.id = m.occurrence_id AND f.superseded_by IS NOT NULL)
     """
@@ -318,7 +329,8 @@ _ALREADY = text(
 
 
 def other_messages(conn: Connection, plan: Plan, clients: Sequence[UUID]) -> dict[UUID, list[datetime]]:
-    """The instants of these clients' other messages around the plan's month; not asked when there is no cap."""
+    """The instants of these clients' other messages around the plan's month, those to whom else reads the same mobile
+    included; not asked when there is no cap."""
     found: dict[UUID, list[datetime]] = {}
     if plan.cap == Cap():
         return found

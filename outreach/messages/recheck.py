@@ -19,7 +19,7 @@ from outreach.messages.rules import Cap, Consent, Facts, Licences, Verdict, judg
 # One row a message, by the index on message.id in each month.
 _FACTS = text(
     """
-    SELECT m.id, m.client_id, m.channel, m.category, m.risk_level, m.advice, m.urgent, m.expires_at,
+    SELECT m.id, m.client_id, m.channel, m.address_hash, m.category, m.risk_level, m.advice, m.urgent, m.expires_at,
            m.send_window, m.time_zone, m.template_version_id, o.job_version_id,
            c.kind, c.status, c.deceased, c.test, c.birth_date, c.do_not_contact, c.risk_class, c.risk_minimum,
            c.assessed_on,
@@ -49,9 +49,10 @@ _FACTS = text(
 # waiting messages would forbid each other. A report and its correction count as one.
 _ALREADY = text(
     """
-    SELECT client_id, id, send_at
+    SELECT client_id, id, send_at, CASE WHEN channel = 'sms' THEN address_hash END AS mobile
       FROM message m
-     WHERE client_id = ANY(:clients) AND state IN ('claimed', 'sent', 'handed_over', 'delivered', 'unknown')
+     WHERE (client_id = ANY(:clients) OR address_hash = ANY(:mobiles))
+       AND state IN ('claimed', 'sent', 'handed_over', 'delivered', 'unknown')
        AND send_at >= CAST(:now AS timestamptz) - interval '32 days'
        AND scheduled_month >= (CAST(:now AS timestamptz) - interval '64 days')::date
        AND NOT EXISTS (SELECT FROM occurrence o JOIN feed_item f ON f.id = o.feed_item_id
@@ -144,14 +145,21 @@ def _count_sent(
     conn: Connection, rows: Sequence[Row[Any]], found: dict[UUID, Facts], now: datetime
 ) -> dict[UUID, Facts]:
     clients = sorted({row.client_id for row in rows})
-    already: dict[UUID, list[tuple[UUID, datetime]]] = {}
-    for sent in conn.execute(_ALREADY, {"clients": clients, "now": now}):
-        already.setdefault(sent.client_id, []).append((sent.id, sent.send_at))
+    # A family that shares a mobile is one person who reads: what went to the number counts, whoever was meant.
+    mobiles = sorted({bytes(row.address_hash) for row in rows if row.channel == "sms"})
+    already: dict[UUID | bytes, dict[UUID, datetime]] = {}
+    for sent in conn.execute(_ALREADY, {"clients": clients, "mobiles": mobiles, "now": now}):
+        already.setdefault(sent.client_id, {})[sent.id] = sent.send_at
+        if sent.mobile is not None:
+            already.setdefault(bytes(sent.mobile), {})[sent.id] = sent.send_at
     counted: dict[UUID, Facts] = {}
     for row in rows:
         facts = found[row.id]
         zone = ZoneInfo(row.time_zone)
-        days = [at.astimezone(zone).date() for other, at in already.get(row.client_id, ()) if other != row.id]
+        others = {**already.get(row.client_id, {})}
+        if row.channel == "sms":
+            others |= already.get(bytes(row.address_hash), {})
+        days = [at.astimezone(zone).date() for other, at in others.items() if other != row.id]
         today, month = count_days(days, facts.on)
         counted[row.id] = replace(facts, sent_today=today, sent_this_month=month)
     return counted

@@ -38,7 +38,7 @@ from outreach.delivery.watch import settle_by_hand
 from outreach.ledger.work import Work
 from outreach.messages.leftout import list_left_out
 from outreach.messages.tables import message
-from outreach.messages.tally import messages_to
+from outreach.messages.tally import keeping, messages_to
 from outreach.notices.outbox import mark_seen
 from outreach.people.clients import client_for, consents, contact_points, holdings
 from outreach.people.consent import opt_in, opt_out
@@ -107,6 +107,7 @@ REFUSED: dict[str, Act] = {
     "delivery.replies.replies_of": lambda work, it: replies_of(work, it.client),
     "delivery.watch.settle_by_hand": lambda work, it: settle_by_hand(work, it.message, "delivered", ""),
     "messages.leftout.list_left_out": lambda work, it: list_left_out(work, occurrence_id=it.occurrence),
+    "messages.tally.keeping": lambda work, it: keeping(work, [it.decision]),
     "messages.tally.messages_to": lambda work, it: messages_to(work, it.client),
     "notices.outbox.mark_seen": lambda work, it: mark_seen(work),
     "people.clients.client_for": lambda work, it: client_for(work, it.client),

@@ -19,7 +19,7 @@ from outreach.scheduling.jobs import plans_in_force
 from outreach.scheduling.plan import Plan
 from outreach.scheduling.tables import schedule
 from outreach.scheduling.tick import TickResult, advance, prepare_next, tick
-from tests.support.builders import Firm, firm, make_client, publish_starter
+from tests.support.builders import FEW_JOBS, Firm, firm, make_client, publish_starter
 
 MORNING = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)  # 08:30 in Shanghai, a Monday
 
@@ -28,7 +28,7 @@ MORNING = datetime(2026, 11, 23, 0, 30, tzinfo=UTC)  # 08:30 in Shanghai, a Mond
 def people(open_work: Opener) -> Firm:
     with freeze_time(MORNING):
         made = firm(open_work)
-        publish_starter(open_work, made)
+        publish_starter(open_work, made, jobs=FEW_JOBS)
         return made
 
 

@@ -16,7 +16,7 @@ from outreach.feeds.take_in import take_in_stream
 from outreach.ledger.work import Opener
 from outreach.scheduling.feeds import on_feed_item_accepted, on_feed_item_superseded
 from outreach.scheduling.tables import occurrence, schedule
-from tests.support.builders import Firm, firm, publish_starter
+from tests.support.builders import FEW_JOBS, Firm, firm, publish_starter
 from tests.support.review_rows import content
 
 NOW = "2026-11-23 03:00:00"
@@ -33,7 +33,7 @@ urgent = true
 [trigger]
 kind = "feed"
 feed = "market-event"
-types = ["rights_issue"]
+types = ["trading_halt"]
 """
 
 
@@ -50,7 +50,7 @@ def wired() -> Iterator[None]:
 def people(open_work: Opener) -> Firm:
     with freeze_time(NOW):
         staff = firm(open_work)
-        publish_starter(open_work, staff)
+        publish_starter(open_work, staff, jobs=FEW_JOBS)
         with open_work() as work:
             content(work, "job", "rights", {"jobs/rights.toml": NARROW}, staff.head_office, staff.compliance)
     return staff
@@ -131,7 +131,7 @@ def test_an_item_fires_the_jobs_of_its_feed_once(open_work: Opener, people: Firm
 
 @freeze_time(NOW)
 def test_types_narrow_a_job_to_some_items(open_work: Opener, people: Firm) -> None:
-    take_in(open_work, "market-event", event("E1"), event("E2", type="rights_issue", ts_code="600000.SH"))
+    take_in(open_work, "market-event", event("E1"), event("E2", type="trading_halt", ts_code="600000.SH"))
     assert occurrences(open_work) == [
         ("market-event", "due", ""),
         ("market-event", "due", ""),
@@ -194,7 +194,7 @@ def test_a_job_switched_off_hears_nothing(open_work: Opener, people: Firm) -> No
                 job_name="market-event", high_water=datetime(2026, 11, 1, tzinfo=UTC), enabled=False
             )
         )
-    take_in(open_work, "market-event", event("E1", type="rights_issue", ts_code="600000.SH"))
+    take_in(open_work, "market-event", event("E1", type="trading_halt", ts_code="600000.SH"))
     assert [job for job, _, _ in occurrences(open_work)] == ["rights"]
 
 

@@ -25,7 +25,7 @@ from outreach.messages.tables import message
 from outreach.occasions.windows import at_local
 from outreach.scheduling.tables import occurrence
 from outreach.scheduling.tick import expire_due, tick
-from tests.support.builders import firm, make_client, publish_starter
+from tests.support.builders import FEW_JOBS, firm, make_client, publish_starter
 
 BEGIN, END = datetime(2027, 12, 15, tzinfo=UTC), datetime(2028, 12, 31, 23, tzinfo=UTC)
 FIRST_DAY, LAST_DAY = date(2027, 12, 16), date(2028, 12, 31)
@@ -114,7 +114,7 @@ def people(open_work: Opener) -> list[Person]:
                 first = date(2027, 12, 1) + relativedelta(months=n)
                 work.conn.execute(text("SELECT ensure_month(:month)"), {"month": first})
         staff = firm(open_work)
-        publish_starter(open_work, staff)
+        publish_starter(open_work, staff, jobs=FEW_JOBS)
         teams = cycle((staff.b01, staff.b02))
         with open_work() as work:
             for month, number in SOLAR:

@@ -14,7 +14,7 @@ from outreach.content.starter import starter_root
 from outreach.ledger.work import Opener
 from outreach.scheduling.tables import occurrence, schedule
 from outreach.scheduling.tick import TickResult, tick
-from tests.support.builders import Firm, firm, publish_starter
+from tests.support.builders import FEW_JOBS, Firm, firm, publish_starter
 
 START = "2026-09-01 00:00:00"
 # 中秋 2026 is 25 September; five working days before it is Sunday the 20th, which is worked.
@@ -44,7 +44,7 @@ def starting_firm(open_work: Opener) -> Firm:
             for month in range(5, 13):
                 work.conn.execute(text("SELECT ensure_month(:month)"), {"month": date(2026, month, 1)})
         staff = firm(open_work)
-        publish_starter(open_work, staff)
+        publish_starter(open_work, staff, jobs=FEW_JOBS)
     return staff
 
 
@@ -52,6 +52,9 @@ def publisher(open_work: Opener, people: Firm, root: Path) -> Publish:
     """Publishes the starter set, copied to ``root``, with some job files replaced, added or (None) taken away."""
     for folder in ("templates", "jobs", "approvals"):
         shutil.copytree(starter_root() / folder, root / folder)
+    for path in (root / "jobs").glob("*.toml"):
+        if path.stem not in FEW_JOBS:
+            path.unlink()
 
     def change(files: dict[str, str | None]) -> None:
         for name, source in files.items():
