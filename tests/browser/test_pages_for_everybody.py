@@ -20,10 +20,12 @@ PAGES = {
         "/clients",
         "/left-out",
         "/import",
+        "/calendar",
+        "/rehearse?job=mid-autumn",
     ],
     "advisor1.sh": ["/", "/compose", "/mine", "first:/mine", "/replies"],
-    "operator": ["/", "/delivery", "/jobs", "/content", "/import", "/archive"],
-    "compliance": ["/", "/archive", "/content", "/delivery"],
+    "operator": ["/", "/delivery", "/calendar", "/jobs", "/content", "/import", "/archive"],
+    "compliance": ["/", "/calendar", "/rehearse", "/archive", "/content", "/delivery"],
 }
 
 
