@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 
-from benchmarks import compose, deliver, report
+from benchmarks import compose, deliver, match, report
 
 COMPOSE = (10_000, 100_000)
 DELIVER = 10_000
@@ -19,17 +19,21 @@ def main() -> None:
     asked = parser.parse_args()
     if asked.one:
         what, count = asked.one[0], int(asked.one[1])
+        if what.startswith("match:"):
+            print(json.dumps(match.measure(what.partition(":")[2], count).to_json()))
+            return
         done = compose.measure(count) if what == "compose" else deliver.measure(what, count)
         print(json.dumps(done.to_json()))
         return
     scale = 10 if asked.quick else 1
     composed = [compose.Composed(**_alone("compose", count // scale)) for count in COMPOSE]
     delivered = [deliver.Delivered(**_alone(channel, DELIVER // scale)) for channel in ("smtp", "twilio")]
+    matched = [match.Matched(**_alone(f"match:{one}", match.TEXTS // scale)) for one in ("zh-CN", "en")]
     command = "python -m benchmarks" + (" --quick" if asked.quick else "")
     if asked.quick:
-        print(report.page(composed, delivered, command))
+        print(report.page(composed, delivered, matched, command))
     else:
-        report.write(composed, delivered, "make bench")
+        report.write(composed, delivered, matched, "make bench")
         print(report.PAGE.read_text("utf-8"))
 
 

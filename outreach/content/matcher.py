@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
+from operator import add
 from typing import Any, Literal
 
 import ahocorasick
@@ -20,6 +21,7 @@ from outreach.content.formats import LexiconFile
 Severity = Literal["block", "flag"]
 _LATIN = re.compile(r"[A-Za-z\uff21-\uff5a]")
 _SPELT = re.compile(r"(?<!\S)\w(?: \w(?!\S)){2,}")
+_SPACED = re.compile(r" \w \w \w ")  # somebody spells something: dear at every place, so looked for first
 _ENDS = frozenset("。！？!?；;\n")
 
 
@@ -114,7 +116,8 @@ class Matcher:
     def __init__(self, phrases: Sequence[_Phrase], exceptions: Sequence[str]) -> None:
         self._close = ahocorasick.Automaton()
         self._word = ahocorasick.Automaton()
-        self._spelt: dict[str, list[_Phrase]] = {}
+        self._spelt = ahocorasick.Automaton()
+        spelt: dict[str, list[_Phrase]] = {}
         close: dict[str, list[_Phrase]] = {}
         word: dict[str, list[_Phrase]] = {}
         for phrase in phrases:
@@ -122,31 +125,45 @@ class Matcher:
                 reading = _words(phrase.text)
                 word.setdefault(f" {reading} ", []).append(phrase)
                 joined = reading.replace(" ", "")
-                self._spelt.setdefault(joined, []).append(phrase)
+                spelt.setdefault(joined, []).append(phrase)
                 if joined != reading:
                     word.setdefault(f" {joined} ", []).append(phrase)
             else:
                 close.setdefault(_close(phrase.text), []).append(phrase)
-        for automaton, table in ((self._close, close), (self._word, word)):
+        for automaton, table in ((self._close, close), (self._word, word), (self._spelt, spelt)):
             for key, found in table.items():
                 automaton.add_word(key, (len(key), found))
             if table:
                 automaton.make_automaton()
         self._has_close, self._has_word = bool(close), bool(word)
+        # Most texts hold no phrase, and the automaton's first step searches hundreds of characters one by one. How a
+        # phrase begins is looked up first: two characters, or one for a phrase that has no more.
+        self._pairs = frozenset(key[:2] for key in close if len(key) > 1)
+        self._singles = frozenset(key for key in close if len(key) == 1)
+        self._ascii_too = any(key.isascii() for key in close)
         self._close_exceptions = [_close(one) for one in exceptions if not _is_latin(one)]
         self._word_exceptions = [f" {_words(one)} " for one in exceptions if _is_latin(one)]
 
     def find(self, text: str) -> list[Hit]:
         """Every phrase in ``text`` that no exception covers, in order of position."""
         hits: list[Hit] = []
-        if self._has_close:
+        if self._has_close and (self._ascii_too or not text.isascii()):
             reading = text.translate(_CLOSE)
-            found = [(end + 1 - length, end + 1, many) for end, (length, many) in self._close.iter(reading)]
-            if found:
-                hits += self._in_close(text, reading, found)
-        if self._has_word and _LATIN.search(text):
+            if self._may_begin(reading):
+                found = [
+                    (end + 1 - length, end + 1, many) for end, (length, many) in self._close.iter(reading)
+                ]
+                if found:
+                    hits += self._in_close(text, reading, found)
+        if self._has_word and _LATIN.search(text) is not None:
             hits += self._in_words(text)
         return sorted(set(hits))
+
+    def _may_begin(self, reading: str) -> bool:
+        """Whether a phrase may stand in a close reading: false is certain."""
+        if not self._pairs.isdisjoint(map(add, reading, reading[1:])):
+            return True
+        return bool(self._singles) and not self._singles.isdisjoint(reading)
 
     def _in_close(
         self, text: str, reading: str, found: Sequence[tuple[int, int, list[_Phrase]]]
@@ -165,28 +182,38 @@ class Matcher:
                 yield _hit(phrase, first, last)
 
     def _in_words(self, text: str) -> Iterator[Hit]:
-        letters, places = _worded(text)
-        reading = f" {letters} "
+        # The reading alone is made by C; the way back to the original's places only where something is found.
+        reading = f" {_words(text)} "
+        found = [(end + 1 - length, end + 1, many) for end, (length, many) in self._word.iter(reading)]
+        runs = list(_SPELT.finditer(reading, 1, len(reading) - 1)) if _SPACED.search(reading) else []
+        if not found and not runs:
+            return
+        _, places = _worded(text)
         covered = _covered(reading, self._word_exceptions)
-        for end, (length, many) in self._word.iter(reading):
-            start = end + 1 - length
-            if any(low <= start and end + 1 <= high for low, high in covered):
+        for start, end, many in found:
+            if any(low <= start and end <= high for low, high in covered):
                 continue
             # The spaces at both ends belong to the pattern, not to the phrase.
-            first, last = places[start], places[end - 2] + 1
+            first, last = places[start], places[end - 3] + 1
             for phrase in many:
                 if not phrase.opening or start == 0:
                     yield _hit(phrase, first, last)
-        for run in _SPELT.finditer(letters):
-            joined = run.group().replace(" ", "")
-            for key, many in self._spelt.items():
-                at = joined.find(key)
-                if at < 0:
-                    continue
-                first = places[run.start() + 2 * at]
-                last = places[run.start() + 2 * (at + len(key) - 1)] + 1
-                for phrase in many:
-                    yield _hit(phrase, first, last)
+        for run in runs:
+            yield from self._spelt_out(run.start() - 1, run.group().replace(" ", ""), places)
+
+    def _spelt_out(self, begin: int, joined: str, places: Sequence[int]) -> Iterator[Hit]:
+        """Phrases in a run of single letters, each by its first place; ``begin`` is where the run begins in the word
+        reading."""
+        seen: set[int] = set()
+        for end, (length, many) in self._spelt.iter(joined):
+            at = end + 1 - length
+            if id(many) in seen:
+                continue
+            seen.add(id(many))
+            first = places[begin + 2 * at]
+            last = places[begin + 2 * (at + length - 1)] + 1
+            for phrase in many:
+                yield _hit(phrase, first, last)
 
 
 def _worded(text: str) -> tuple[str, list[int]]:
