@@ -118,7 +118,7 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     if template is not None:
         _check_values(draft, template)
     category = template.meta.category if template else draft.category
-    policy = advisors_policy(work, category)
+    policy = advisors_policy(work, category, phrase=bool(template and template.meta.phrase))
     if draft.send_at is not None and draft.send_at < now - _JUST_NOW:
         raise BadInput("That time is past.", mend="Choose a later one, or leave it empty to send at once.")
     send_at = max(draft.send_at or now, now)
@@ -192,11 +192,14 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     )
 
 
-def advisors_policy(work: Work, category: str) -> PolicyVersion:
-    """The policy that governs what advisors write in ``category``. Raises NotFound when there is none."""
-    for policy in policies_in_force(work.conn):
-        if policy.meta.governs.authors == "advisors" and category in policy.meta.governs.categories:
-            return policy
+def advisors_policy(work: Work, category: str, *, phrase: bool = False) -> PolicyVersion:
+    """The policy that governs what advisors write in ``category``; a ``phrase`` of the phrase book has its own, where
+    there is one. Raises NotFound when there is none."""
+    governing = [one for one in policies_in_force(work.conn) if category in one.meta.governs.categories]
+    for authors in ("phrases", "advisors") if phrase else ("advisors",):
+        for policy in governing:
+            if policy.meta.governs.authors == authors:
+                return policy
     raise NotFound(
         f"No policy governs what advisors write in the category {category}.",
         mend="Compliance publishes one with governs.authors = “advisors”.",

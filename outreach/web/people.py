@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
 
+from outreach.care.answers import answer_with_phrase, phrases
 from outreach.care.tasks import Task, close_task, open_tasks, scripts, task_by_id
 from outreach.core import clock
 from outreach.core.access import Permission, Role, require
@@ -106,6 +107,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 tasks=tasks[:PAGE],
                 texts=texts,
                 scripts=scripts(work, tasks[:PAGE]),
+                phrases=phrases(work) if desk.actor.may(Permission.COMPOSE) else [],
                 following=_key(tasks[PAGE - 1]) if len(tasks) > PAGE else "",
                 after=after,
             )
@@ -135,6 +137,21 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             close_task(work, task_id, note, reached=outcome == "reached")
         return desk.go("/replies", desk.say("Closed, with your note."))
+
+    @routes.post("/tasks/{task_id}/answer")
+    def answer(
+        desk: here,
+        task_id: UUID,
+        phrase: Annotated[str, Form(max_length=80)] = "",
+        csrf: Annotated[str, Form()] = "",
+    ) -> Response:
+        desk.check_form(csrf)
+        with desk.work() as work:
+            done = answer_with_phrase(work, task_id, phrase)
+        said = (
+            "Answered; it is on its way." if done.released else "It waits for approval; the task stays open."
+        )
+        return desk.go("/replies", desk.say(said))
 
     @routes.get("/tasks/{task_id}/paper")
     def paper(desk: here, task_id: UUID) -> Response:

@@ -18,6 +18,7 @@ from sqlalchemy import select, text
 import outreach
 from outreach.app import wire
 from outreach.archive.runs import bag_of
+from outreach.care.answers import answer_with_phrase
 from outreach.care.tasks import close_task, open_tasks, task_by_id
 from outreach.composing.keeping import close_draft, discard_draft, keep_draft, open_draft
 from outreach.composing.own import list_own, own_message
@@ -82,6 +83,7 @@ Act = Callable[[Work, Foreign], Any]
 # Called by the deciders and advisors of the other branch. What comes back must be nothing, or a refusal.
 REFUSED: dict[str, Act] = {
     "archive.runs.bag_of": lambda work, it: bag_of(work, it.decision),
+    "care.answers.answer_with_phrase": lambda work, it: answer_with_phrase(work, it.task, "phrase-hours"),
     "care.tasks.close_task": lambda work, it: close_task(work, it.task, "done"),
     "care.tasks.task_by_id": lambda work, it: task_by_id(work, it.task),
     "care.tasks.open_tasks": lambda work, it: open_tasks(work),
