@@ -64,7 +64,7 @@ FIELDS: dict[str, _Shape] = (
     | _fields(
         int,
         "revision count clients rows accepted rejected changed results sampled attempt_number epoch size bytes withheld"
-        " segments number",
+        " segments number conflicts",
     )
     | _fields(bool, "urgent bootstrap second_factor")
     | _fields(_INSTANT, "occurred_at received_at due_at undo_until expires_at started_at")
@@ -130,7 +130,12 @@ KINDS: dict[str, frozenset[str]] = {
     "consent": _kind(
         "contact_point_id reply_id channel category action basis basis_ref address_hash provider occurred_at"
     ),
-    "import": _kind("import_id feed_item_id object file_digest rows accepted rejected changed bytes"),
+    "import": _kind(
+        "import_id feed_item_id object file_digest rows accepted rejected changed conflicts bytes"
+    ),
+    # a field of a client that a person put right here, or in which a file now says the same
+    "correction": _kind("import_id object action"),
+    "write_back": _kind("number count digest size bytes basis"),
     "content.published": _kind("release_id author_id number object digest versions count bootstrap"),
     "signin": _kind("method outcome role second_factor session_id address_hash"),
     "key": _kind("action epoch fingerprint key_ring purpose count"),

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import UUID
 
-from sqlalchemy import insert, text
+from sqlalchemy import func, insert, select, text
 
 from outreach.core import clock
-from outreach.core.access import Actor, Permission, require
+from outreach.core.access import Actor, Permission, require, visible
 from outreach.core.database import driver
 from outreach.core.events import ClientsImported, ContactChanged, publish
 from outreach.core.ids import new_id
@@ -16,7 +16,9 @@ from outreach.ledger.append import Entry, record
 from outreach.ledger.work import Opener, Work
 from outreach.occasions.birthdays import birth_monthdays_on
 from outreach.occasions.lunar import lunar_days_of
-from outreach.people.consent import opt_in, opt_out
+from outreach.people.clashes import Clashes, find_clashes, store_clashes
+from outreach.people.consent import opt_out
+from outreach.people.corrections import shut_out_corrections
 from outreach.people.importing.findings import Finding
 from outreach.people.importing.rejects import write_rejects
 from outreach.people.importing.rows import ClientFile, inspect_clients, parse_clients
@@ -28,10 +30,11 @@ from outreach.people.staging import (
     Tally,
     changes,
     changing,
+    refuse_foreign,
     stage_clients,
     value_of,
 )
-from outreach.people.tables import import_run
+from outreach.people.tables import client, import_run
 
 Progress = Callable[[int], None]
 
@@ -56,6 +59,9 @@ class ImportPreview:
     suppressed: dict[str, int]
     changes: list[Change] = field(repr=False)
     findings: list[Finding] = field(repr=False)
+    ending: int = 0  # clients in good standing whom the file closes or says have died
+    known: int = 0  # clients there are already, within the actor's branches
+    clashes: Clashes = field(default_factory=Clashes)  # with what a person put right here
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,8 @@ def preview_import(
     """
     with open_work(actor) as work:
         file, tally = _read(work, path, lambda _: None, progress)
-        return _preview(work, file, tally, name or path.name)
+        clashes = find_clashes(work, file.columns)
+        return _preview(work, file, tally, clashes, name or path.name)
 
 
 def apply_import(
@@ -92,7 +99,9 @@ def apply_import(
     rejects = folder / f"{import_id}.csv"
     with Spool() as spool, open_work(actor) as work:
         file, tally = _read(work, path, spool.keep, progress)
-        preview = _preview(work, file, tally, name or path.name)
+        shut_out_corrections(work.conn)
+        clashes = find_clashes(work, file.columns)
+        preview = _preview(work, file, tally, clashes, name or path.name)
         work.conn.execute(
             insert(import_run).values(
                 id=import_id,
@@ -108,6 +117,8 @@ def apply_import(
                     "rejected": preview.rejected,
                     "duplicates": preview.duplicates,
                     "warnings": preview.warnings,
+                    "conflicts": clashes.conflicts,
+                    "settled": clashes.settled,
                 },
                 rejects_path=str(rejects) if spool.count else None,
                 by_staff_id=actor.staff_id,
@@ -116,6 +127,7 @@ def apply_import(
         )
         _store_findings(work, import_id, spool)
         _store(work, file)
+        store_clashes(work, import_id, file.columns)
         record(
             work,
             Entry(
@@ -128,6 +140,7 @@ def apply_import(
                     "accepted": preview.new + preview.changed + preview.unchanged,
                     "rejected": preview.rejected,
                     "changed": preview.changed,
+                    "conflicts": clashes.conflicts,
                 },
             ),
         )
@@ -160,7 +173,10 @@ def _read(
         default=next(iter(scope)) if scope is not None and len(scope) == 1 else None,
     )
     parsed = parse_clients(path, known_advisors=numbers.keys(), today=clock.today(work.settings.zone))
-    return file, stage_clients(work, parsed, file.columns, places, keep, progress)
+    tally = stage_clients(work, parsed, file.columns, places, keep, progress)
+    if scope is not None:
+        refuse_foreign(work, scope, file.columns, tally, keep)
+    return file, tally
 
 
 _COUNTS = text(
@@ -172,6 +188,8 @@ _COUNTS = text(
                AS orphans,
            count(*) FILTER (WHERE s.assessed_on + interval '2 years' < :today AND cardinality(s.suppressed) = 0)
                AS expired,
+           count(*) FILTER (WHERE c.status <> 'closed' AND NOT c.deceased AND (s.status = 'closed' OR s.deceased))
+               AS ending,
            count(*) FILTER (WHERE s.kind = 'person' AND cardinality(s.suppressed) = 0 AND (
                CASE WHEN s.lunar_month IS NULL
                     THEN to_char(s.birth_date, 'MM-DD') = ANY(:days)
@@ -182,7 +200,7 @@ _COUNTS = text(
 )
 
 
-def _preview(work: Work, file: ClientFile, tally: Tally, name: str) -> ImportPreview:
+def _preview(work: Work, file: ClientFile, tally: Tally, clashes: Clashes, name: str) -> ImportPreview:
     today = clock.today(work.settings.zone)
     counts = work.conn.execute(
         _COUNTS,
@@ -211,6 +229,13 @@ def _preview(work: Work, file: ClientFile, tally: Tally, name: str) -> ImportPre
         suppressed=tally.suppressed,
         changes=changes(work, file.columns),
         findings=tally.findings,
+        ending=counts.ending,
+        known=work.conn.execute(
+            select(func.count())
+            .select_from(client)
+            .where(visible(work.actor, Permission.IMPORT, client.c.branch_id))
+        ).scalar_one(),
+        clashes=clashes,
     )
 
 
@@ -293,7 +318,7 @@ def _store_addresses(work: Work, channel: str, column: str) -> None:
 
 
 def _store_wishes(work: Work, file: ClientFile) -> None:
-    """拒收标志: the file may opt a client out; it opts in again only whom it had opted out itself."""
+    """拒收标志: the file may opt a client out. It never opts in: what it takes back is a conflict (``clashes``)."""
     if "opt_out" not in file.columns:
         return
     out = work.conn.execute(
@@ -302,14 +327,6 @@ def _store_wishes(work: Work, file: ClientFile) -> None:
         )
     ).scalars()
     opt_out(work, list(out), source="import", evidence=f"sha256:{file.facts.sha256.hex()}")
-    back = work.conn.execute(
-        text(
-            "SELECT c.id FROM stage s JOIN touched USING (client_no) JOIN client c USING (client_no) JOIN consent w"
-            " ON w.client_id = c.id AND w.channel = '*' AND w.category = '*' AND w.state = 'opted_out'"
-            " AND w.source = 'import' WHERE s.opt_out IS FALSE"
-        )
-    ).scalars()
-    opt_in(work, list(back), source="import", evidence=f"sha256:{file.facts.sha256.hex()}")
 
 
 def _store_findings(work: Work, import_id: UUID, spool: Spool) -> None:

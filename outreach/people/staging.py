@@ -111,6 +111,31 @@ def stage_clients(
     return tally
 
 
+def refuse_foreign(
+    work: Work,
+    allowed: Collection[UUID],
+    columns: Mapping[str, str],
+    tally: Tally,
+    keep: Callable[[Finding], None],
+) -> None:
+    """Take out what would move another branch's client here: only who imports for both may do that."""
+    foreign = work.conn.execute(
+        text(
+            "DELETE FROM stage s USING client c WHERE c.client_no = s.client_no AND c.branch_id <> ALL(:allowed)"
+            " RETURNING s.row, s.client_no, s.suppressed"
+        ),
+        {"allowed": list(allowed)},
+    ).all()
+    for row in sorted(foreign, key=lambda one: int(one.row)):
+        finding = Finding(row.row, columns.get("client_no", ""), "branch_foreign", row.client_no)
+        tally.rejected += 1
+        for why in row.suppressed:
+            tally.suppressed[why] -= 1
+        keep(finding)
+        if len(tally.findings) < _SHOWN:
+            tally.findings.append(finding)
+
+
 def _rows(
     chunk: list[Parsed],
     tally: Tally,

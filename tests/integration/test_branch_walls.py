@@ -42,7 +42,9 @@ from outreach.messages.tables import message
 from outreach.messages.tally import keeping, messages_to
 from outreach.notices.outbox import mark_seen
 from outreach.people.clients import client_for, consents, contact_points, holdings
+from outreach.people.conflicts import decide_conflict, decide_conflicts, list_conflicts
 from outreach.people.consent import opt_in, opt_out
+from outreach.people.corrections import correct_client, corrections_of
 from outreach.people.imports import rejects_of
 from outreach.people.picking import lines_by_id
 from outreach.people.subscriptions import subscribe, subscriptions_of, unsubscribe
@@ -70,6 +72,7 @@ class Foreign:
     decision: UUID
     reply: UUID
     task: UUID
+    conflict: UUID
     revision: int
     digest: bytes
 
@@ -117,6 +120,11 @@ REFUSED: dict[str, Act] = {
     "people.clients.contact_points": lambda work, it: contact_points(work, it.client),
     "people.clients.holdings": lambda work, it: holdings(work, it.client),
     "people.picking.lines_by_id": lambda work, it: lines_by_id(work, [it.client]),
+    "people.conflicts.decide_conflict": lambda work, it: decide_conflict(work, it.conflict, take=True),
+    "people.conflicts.decide_conflicts": lambda work, it: decide_conflicts(work, [it.conflict], take=True),
+    "people.conflicts.list_conflicts": lambda work, it: list_conflicts(work, branch_id=it.people.b01.id),
+    "people.corrections.correct_client": lambda work, it: correct_client(work, it.client, "gender", "男"),
+    "people.corrections.corrections_of": lambda work, it: corrections_of(work, it.client),
     "people.consent.opt_in": lambda work, it: opt_in(work, [it.client], source="page"),
     "people.consent.opt_out": lambda work, it: opt_out(work, [it.client], source="page"),
     "people.subscriptions.subscribe": lambda work, it: subscribe(work, it.client, "research", source="page"),
@@ -150,6 +158,8 @@ WITHIN = set(
     composing.requests.others_named content.publish.publish delivery.receipts.settle_receipts
     delivery.handover.is_with_a_person delivery.handover.settle_handed_over
     delivery.replies.reply_address delivery.sweep.settle messages.leftout.write_left_out messages.revising.revise
+    people.clashes.as_seen people.clashes.store_clashes people.correctable.put_value
+    people.corrections.forget_correction people.corrections.keep_correction people.staging.refuse_foreign
     messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
     review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
@@ -190,6 +200,14 @@ def test_p7_every_service_is_listed() -> None:
     assert services_with_ids() >= WITHIN
 
 
+_DISPUTE = text(
+    "WITH run AS (INSERT INTO import_run (id, kind, file_name, file_sha256, counts, at)"
+    " VALUES (gen_random_uuid(), 'clients', 'night.csv', '', '{}', now()) RETURNING id)"
+    " INSERT INTO import_conflict (id, client_id, branch_id, field, ours, theirs, import_id, at)"
+    " SELECT gen_random_uuid(), :client, :branch, 'gender', '\"male\"', 'null', id, now() FROM run RETURNING id"
+)
+
+
 @pytest.fixture
 def foreign(open_work: Callable[..., Any]) -> Foreign:
     wire()
@@ -213,6 +231,7 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
         task = work.conn.execute(text("SELECT id FROM task WHERE reply_id = :id"), {"id": reply}).scalar_one()
         waiting = work.conn.execute(select(message).where(message.c.id == first.message_ids[0])).one()
         made = work.conn.execute(select(decision.c.id)).scalar_one()
+        conflict = work.conn.execute(_DISPUTE, {"client": client, "branch": people.b01.id}).scalar_one()
     assert reply is not None
     return Foreign(
         people,
@@ -223,6 +242,7 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
         made,
         reply,
         task,
+        conflict,
         waiting.revision,
         bytes(waiting.digest),
     )
@@ -269,7 +289,9 @@ def _everything(open_work: Callable[..., Any]) -> tuple[Any, ...]:
                     "SELECT (SELECT array_agg((id, state, revision) ORDER BY id) FROM message)::text,"
                     " (SELECT count(*) FROM decision), (SELECT count(*) FROM consent),"
                     " (SELECT count(*) FROM occurrence), (SELECT count(*) FROM task WHERE done_at IS NULL),"
-                    " (SELECT count(*) FROM reply WHERE answered_at IS NULL)"
+                    " (SELECT count(*) FROM reply WHERE answered_at IS NULL),"
+                    " (SELECT array_agg(state) FROM import_conflict)::text,"
+                    " (SELECT count(*) FROM client_correction)"
                 )
             ).one()
         )

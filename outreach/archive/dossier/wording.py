@@ -108,6 +108,8 @@ KINDS: dict[str, Pair] = {
     "export": ("导出", "Export"),
     "consent": ("接收意愿", "Consent"),
     "import": ("导入", "Import"),
+    "correction": ("资料更正", "Correction"),
+    "write_back": ("回写文件", "Write-back file"),
     "content.published": ("内容发布", "Content published"),
     "signin": ("登录", "Sign-in"),
     "key": ("密钥", "Key"),
