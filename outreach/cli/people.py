@@ -62,6 +62,11 @@ def tell(preview: ImportPreview) -> None:
         f"  {preview.birthdays_today} birthdays today, {preview.orphans} VIP and core clients without advisor,"
         f" {preview.expired_assessments} risk assessments expired"
     )
+    if preview.clashes.conflicts or preview.clashes.settled or preview.clashes.kept:
+        click.echo(
+            f"  of what was put right here: {preview.clashes.conflicts} in conflict, {preview.clashes.kept} as before,"
+            f" {preview.clashes.settled} settled by this file"
+        )
     for why, count in sorted(preview.suppressed.items()):
         click.echo(f"  {count} {why}: nothing is ever sent")
     if preview.changes:

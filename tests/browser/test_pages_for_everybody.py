@@ -18,6 +18,7 @@ PAGES = {
         "batch:/inbox",
         "/replies",
         "/clients",
+        "/conflicts",
         "/left-out",
         "/import",
         "/calendar",
