@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, MetaData, Row, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from outreach.core import embedded
+from outreach.core.engine import enqueue_deferred, forget_deferred
 from outreach.core.errors import Unavailable
 from outreach.core.settings import Settings
 
@@ -48,7 +49,7 @@ class Database:
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
-        """One transaction: committed at the end, taken back when anything is raised.
+        """One transaction: committed at the end with the jobs it deferred, taken back when anything is raised.
 
         Raises Unavailable when the database can't be reached.
         """
@@ -57,7 +58,9 @@ class Database:
         except OperationalError as error:
             raise Unavailable(f"The database does not answer: {error.orig}".strip()) from error
         with conn, conn.begin():
+            forget_deferred(conn)
             yield conn
+            enqueue_deferred(conn)
 
     def close(self) -> None:
         """Give back every connection."""

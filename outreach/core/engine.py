@@ -1,4 +1,4 @@
-"""The queue: Procrastinate's tables in our database, deferred to inside our own transactions.
+"""The queue: Procrastinate's tables in our database, filled by our own transactions.
 
 Jobs say only "work on this"; the domain's tables hold what there is to do. A lost job costs seconds, because
 the sweeper defers it again.
@@ -10,7 +10,7 @@ from typing import Any, cast
 
 import procrastinate
 from procrastinate import exceptions, jobs
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 QUEUES = ("alerts", "compose", "deliver", "housekeeping")
 
@@ -27,32 +27,55 @@ TASKS: dict[str, str] = {
 _deferring = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
 
-def defer(conn: Connection, name: str, *, lock: str | None = None, **arguments: str | int) -> bool:
-    """Put a job in its queue, in the transaction of ``conn``.
+def defer(conn: Connection, name: str, *, lock: str, **arguments: str | int) -> None:
+    """Put a job in its queue with the transaction of ``conn``, as its last act: see ``enqueue_deferred``.
 
-    With ``lock`` (a queueing lock) at most one such job waits at a time. Returns whether a job was added.
+    At most one job of a ``lock`` (a queueing lock) waits at a time.
     Raises KeyError for a name that is not in TASKS.
     """
     queue = TASKS[name]
-    task = _deferring.configure_task(
-        name,
-        queue=queue,
-        queueing_lock=lock,
-        connection=conn.connection.driver_connection,
-        allow_unknown=True,
-    )
-    if lock is None:
-        task.defer(**arguments)
-        return True
-    # A conflict on the queueing lock aborts the transaction, so it gets a savepoint of its own.
-    savepoint = conn.begin_nested()
-    try:
-        task.defer(**arguments)
-    except exceptions.AlreadyEnqueued:
-        savepoint.rollback()
-        return False
-    savepoint.commit()
-    return True
+    wanted: dict[str, tuple[str, str, dict[str, str | int]]] = conn.info.setdefault(_WANTED, {})
+    wanted[lock] = (name, queue, arguments)
+
+
+def forget_deferred(conn: Connection) -> None:
+    """What an earlier transaction of this connection wanted and took back."""
+    conn.info.pop(_WANTED, None)
+
+
+def enqueue_deferred(conn: Connection) -> None:
+    """Enqueue what ``defer`` asked for, when the transaction is about to commit.
+
+    Whoever enqueues under a queueing lock makes every other that wants the same one wait for its commit: so it is
+    done last, for a moment, and by all in the same order, which leaves no two waiting for each other.
+    """
+    wanted = conn.info.pop(_WANTED, None)
+    if not wanted:
+        return
+    waiting = set(conn.execute(_WAITING, {"locks": list(wanted)}).scalars())
+    for lock in sorted(wanted.keys() - waiting):
+        name, queue, arguments = wanted[lock]
+        task = _deferring.configure_task(
+            name,
+            queue=queue,
+            queueing_lock=lock,
+            connection=conn.connection.driver_connection,
+            allow_unknown=True,
+        )
+        # A conflict on the queueing lock aborts the transaction, so it gets a savepoint of its own.
+        savepoint = conn.begin_nested()
+        try:
+            task.defer(**arguments)
+        except exceptions.AlreadyEnqueued:
+            savepoint.rollback()
+        else:
+            savepoint.commit()
+
+
+_WANTED = "outreach.deferred"
+_WAITING = text(
+    "SELECT queueing_lock FROM procrastinate_jobs WHERE queueing_lock = ANY(:locks) AND status = 'todo'"
+)
 
 
 Handler = Callable[..., Awaitable[None]] | Callable[..., None]
