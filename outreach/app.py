@@ -11,6 +11,7 @@ from uuid import UUID
 import aiosmtplib
 from sqlalchemy import text
 
+from outreach.archive.write_back import write_when_due
 from outreach.care import tasks as care
 from outreach.composing.compose import compose_occurrence
 from outreach.core import clock, events
@@ -159,6 +160,7 @@ class Outreach:
             Duty("reconcile", 30.0, self._in_work(lambda work: defer(work.conn, "sweep", lock="sweep"))),
             Duty("notices", 15.0, self._in_work(_wake_notices)),
             Duty("partitions", 3600.0, self._in_work(_make_months)),
+            Duty("write-back", 60.0, lambda: write_when_due(self.open_work)),
             # One for each folder: a night's file of clients must not keep an alert waiting.
             *(Duty(f"dropped {name}", 5.0, partial(self.look_at_dropped, name)) for name in DROPS),
         ]

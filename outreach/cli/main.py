@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "clients": "outreach.cli.people",
     "holdings": "outreach.cli.people",
     "feeds": "outreach.cli.people",
+    "crm": "outreach.cli.crm",
     "subscriptions": "outreach.cli.feeds",
     "token": "outreach.cli.tokens",
     "calendar": "outreach.cli.calendar",

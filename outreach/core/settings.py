@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import time
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -67,6 +68,11 @@ class Settings:
     demonstration: bool = False
     drop: Path | None = None
     link_hosts: tuple[str, ...] = ()  # hosts that any message may link to
+    # A dropped client file beyond one of these (percent) waits for a person.
+    import_rejected_percent: float = 5.0  # of its rows refused
+    import_changed_percent: float = 30.0  # of the clients changed
+    import_ended_percent: float = 2.0  # of the clients closed or said to have died
+    write_back: time | None = time(4, 30)  # when the client system's file is written; None: never by itself
 
     @property
     def drop_folder(self) -> Path:
@@ -105,6 +111,10 @@ class Settings:
             link_hosts=tuple(
                 one.strip().lower() for one in env.get("OUTREACH_LINK_HOSTS", "").split(",") if one.strip()
             ),
+            import_rejected_percent=_percent(env, "OUTREACH_IMPORT_REJECTED_PERCENT", 5.0),
+            import_changed_percent=_percent(env, "OUTREACH_IMPORT_CHANGED_PERCENT", 30.0),
+            import_ended_percent=_percent(env, "OUTREACH_IMPORT_ENDED_PERCENT", 2.0),
+            write_back=_time_of_day(env, "OUTREACH_WRITE_BACK", time(4, 30)),
             drop=Path(env["OUTREACH_DROP"]).expanduser().resolve() if env.get("OUTREACH_DROP") else None,
         )
 
@@ -138,6 +148,32 @@ def _number(env: Mapping[str, str], name: str, default: int) -> int:
     except ValueError:
         raise Misconfigured(
             f"{name} is {text!r}, not a whole number.", mend=f"Set {name} to digits."
+        ) from None
+
+
+def _percent(env: Mapping[str, str], name: str, default: float) -> float:
+    text = env.get(name)
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 100:
+        raise Misconfigured(f"{name} is {text!r}.", mend=f"Set {name} to a share from 0 to 100.")
+    return value
+
+
+def _time_of_day(env: Mapping[str, str], name: str, default: time) -> time | None:
+    text = env.get(name)
+    if not text:
+        return default
+    if text.lower() == "off":
+        return None
+    try:
+        hour, minute = text.split(":")
+        return time(int(hour), int(minute))
+    except ValueError:
+        raise Misconfigured(
+            f"{name} is {text!r}.", mend="Write a time of day such as 04:30, or off."
         ) from None
 
 

@@ -9,7 +9,6 @@ from sqlalchemy import (
     Column,
     Date,
     DateTime,
-    Identity,
     LargeBinary,
     Numeric,
     SmallInteger,
@@ -220,13 +219,30 @@ import_conflict = Table(
     Column("decided_at", DateTime(timezone=True)),
 )
 
+import_waiting = Table(
+    "import_waiting",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("kind", Text, nullable=False),
+    Column("file_name", Text, nullable=False),
+    Column("file_sha256", LargeBinary, nullable=False),
+    Column("path", Text, nullable=False),
+    Column("reasons", JSONB, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'waiting'::text")),
+    Column("decided_by", Uuid),
+    Column("decided_at", DateTime(timezone=True)),
+)
+
 write_back = Table(
     "write_back",
     metadata,
     Column("id", Uuid, primary_key=True),
-    Column("number", BigInteger, Identity(always=True), nullable=False),
+    Column("number", BigInteger, nullable=False),
     Column("file_name", Text, nullable=False),
     Column("sha256", LargeBinary, nullable=False),
+    Column("first_leaf", BigInteger, nullable=False),
+    Column("end_leaf", BigInteger, nullable=False),
     Column("since", DateTime(timezone=True), nullable=False),
     Column("until", DateTime(timezone=True), nullable=False),
     Column("counts", JSONB, nullable=False),

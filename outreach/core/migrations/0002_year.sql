@@ -75,11 +75,28 @@ CREATE TABLE import_conflict (
 CREATE UNIQUE INDEX import_conflict_open ON import_conflict (client_id, field) WHERE state = 'open';
 CREATE INDEX import_conflict_branch ON import_conflict (branch_id, at DESC, id);
 
+-- A dropped file that is not imported by itself: a person looks at its preview and decides.
+CREATE TABLE import_waiting (
+    id uuid PRIMARY KEY,
+    kind text NOT NULL,                            -- clients | holdings
+    file_name text NOT NULL,
+    file_sha256 bytea NOT NULL,
+    path text NOT NULL,
+    reasons jsonb NOT NULL,                        -- code and figures of each; never a client's data
+    at timestamptz NOT NULL,
+    state text NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'applied', 'discarded')),
+    decided_by uuid REFERENCES staff,
+    decided_at timestamptz
+);
+CREATE INDEX import_waiting_open ON import_waiting (at) WHERE state = 'waiting';
+
 CREATE TABLE write_back (
     id uuid PRIMARY KEY,
-    number bigint GENERATED ALWAYS AS IDENTITY,
+    number bigint NOT NULL UNIQUE,                 -- without gaps: given under a lock
     file_name text NOT NULL,
-    sha256 bytea NOT NULL,
+    sha256 bytea NOT NULL,                         -- of the list of its files' digests
+    first_leaf bigint NOT NULL,                    -- the record's entries first_leaf to end_leaf - 1, none left out
+    end_leaf bigint NOT NULL,
     since timestamptz NOT NULL,
     until timestamptz NOT NULL,
     counts jsonb NOT NULL,
@@ -200,9 +217,9 @@ CREATE INDEX occurrence_item_of ON occurrence_item (feed_item_id);
 
 -- ── rights ────────────────────────────────────────────────────────────────────────────────────────────────
 GRANT SELECT, INSERT, UPDATE, DELETE ON content_draft, subscription, client_date, client_correction,
-    import_conflict, write_back, dropped_file, api_token, attachment, compose_draft, material, branch_hold,
+    import_conflict, import_waiting, write_back, dropped_file, api_token, attachment, compose_draft, material, branch_hold,
     occurrence_item TO outreach_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO outreach_app;
 REVOKE UPDATE, DELETE ON attachment, write_back FROM outreach_app;
-REVOKE DELETE ON content_draft, subscription, import_conflict, dropped_file, api_token, compose_draft, material,
+REVOKE DELETE ON content_draft, subscription, import_conflict, import_waiting, dropped_file, api_token, compose_draft, material,
     branch_hold FROM outreach_app;
