@@ -4,8 +4,7 @@ The occurrence is made and loaded by the code that makes a real one, inside a sa
 nothing of it is stored, and nothing is different from the day itself.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -26,6 +25,7 @@ from outreach.content.in_force import JobVersion, job_in_force
 from outreach.content.sms import sms_length
 from outreach.core import clock
 from outreach.core.access import Permission, Role, require
+from outreach.core.database import taken_back
 from outreach.core.errors import BadInput, NotFound
 from outreach.core.ids import new_id
 from outreach.ledger.work import Work
@@ -121,7 +121,7 @@ def rehearse(
     item_id, item = _item(work, job, item_key)
     firing = _firing_on(schedule, on, job, work.settings.zone)
     fires = schedule.feed is not None or firing is not None
-    with _taken_back(work):
+    with taken_back(work.conn):
         plan = _plan(work, schedule, job, firing, on, item_id)
         only = _only(work, plan.audience)
         wanted = _by_number(work, client_nos)
@@ -141,15 +141,6 @@ def rehearse(
         seed=seed,
         clients=tuple(sorted(clients, key=lambda one: one.client_no)),
     )
-
-
-@contextmanager
-def _taken_back(work: Work) -> Iterator[None]:
-    savepoint = work.conn.begin_nested()
-    try:
-        yield
-    finally:
-        savepoint.rollback()
 
 
 _ITEM = text(

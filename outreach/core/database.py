@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine, MetaData, Row, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from outreach.core import embedded
-from outreach.core.engine import enqueue_deferred, forget_deferred
+from outreach.core.engine import deferred, enqueue_deferred, reset_deferred
 from outreach.core.errors import Unavailable
 from outreach.core.settings import Settings
 
@@ -58,13 +58,24 @@ class Database:
         except OperationalError as error:
             raise Unavailable(f"The database does not answer: {error.orig}".strip()) from error
         with conn, conn.begin():
-            forget_deferred(conn)
+            reset_deferred(conn)
             yield conn
             enqueue_deferred(conn)
 
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+@contextmanager
+def taken_back(conn: Connection) -> Iterator[None]:
+    """What is done inside is seen inside, and is as if it had never been afterwards; so are the jobs it deferred."""
+    before, savepoint = deferred(conn), conn.begin_nested()
+    try:
+        yield
+    finally:
+        savepoint.rollback()
+        reset_deferred(conn, before)
 
 
 def driver(conn: Connection) -> "psycopg.Connection[tuple[object, ...]]":

@@ -24,6 +24,8 @@ TASKS: dict[str, str] = {
     "sweep": "housekeeping",
 }
 
+Deferred = dict[str, tuple[str, str, Mapping[str, str | int]]]  # lock -> name, queue, arguments
+
 _deferring = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
 
@@ -34,13 +36,18 @@ def defer(conn: Connection, name: str, *, lock: str, **arguments: str | int) -> 
     Raises KeyError for a name that is not in TASKS.
     """
     queue = TASKS[name]
-    wanted: dict[str, tuple[str, str, dict[str, str | int]]] = conn.info.setdefault(_WANTED, {})
+    wanted: Deferred = conn.info.setdefault(_WANTED, {})
     wanted[lock] = (name, queue, arguments)
 
 
-def forget_deferred(conn: Connection) -> None:
-    """What an earlier transaction of this connection wanted and took back."""
-    conn.info.pop(_WANTED, None)
+def deferred(conn: Connection) -> Deferred:
+    """What the transaction has asked for until now: see ``reset_deferred``."""
+    return dict(conn.info.get(_WANTED, {}))
+
+
+def reset_deferred(conn: Connection, to: Deferred | None = None) -> None:
+    """Ask for no more than ``to``: what came after it, or is an earlier transaction's, was taken back."""
+    conn.info[_WANTED] = dict(to or {})
 
 
 def enqueue_deferred(conn: Connection) -> None:
@@ -49,7 +56,7 @@ def enqueue_deferred(conn: Connection) -> None:
     Whoever enqueues under a queueing lock makes every other that wants the same one wait for its commit: so it is
     done last, for a moment, and by all in the same order, which leaves no two waiting for each other.
     """
-    wanted = conn.info.pop(_WANTED, None)
+    wanted: Deferred = conn.info.pop(_WANTED, {})
     if not wanted:
         return
     waiting = set(conn.execute(_WAITING, {"locks": list(wanted)}).scalars())

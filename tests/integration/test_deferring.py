@@ -6,7 +6,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import text
 
-from outreach.core.database import Database
+from outreach.core.database import Database, taken_back
 from outreach.core.engine import defer
 from outreach.ledger.append import Entry, record
 from outreach.ledger.work import Opener
@@ -68,6 +68,14 @@ def test_what_was_taken_back_is_not_enqueued_then_or_later(conninfo: str) -> Non
         defer(conn, "integrate", lock="integrate")
     assert _waiting(database) == [("integrate", "integrate")]
     database.close()
+
+
+def test_what_a_part_that_is_taken_back_deferred_goes_with_it(database: Database) -> None:
+    with database.begin() as conn:
+        defer(conn, "integrate", lock="integrate")
+        with taken_back(conn):
+            defer(conn, "dispatch", lock="dispatch")
+    assert _waiting(database) == [("integrate", "integrate")]
 
 
 def test_one_job_of_a_lock_waits_and_another_beside_the_one_that_runs(database: Database) -> None:

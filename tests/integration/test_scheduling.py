@@ -161,6 +161,7 @@ def test_new_clients_top_up_what_is_composed_and_still_open(open_work: Opener, p
         make_client(work, people.b01)
         work.conn.execute(text("DELETE FROM procrastinate_jobs"))
         publish(work, ClientsImported(occurrence_id, 1))
+    with open_work(SYSTEM) as work:
         assert jobs_deferred(work) == 1
     assert compose_occurrence(open_work, occurrence_id).count == 1
     assert clock.now() == MORNING
