@@ -10,7 +10,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -58,6 +58,8 @@ _KINDS = [
     "receipt",
 ]
 
+Progress = Callable[[int, int], None]  # entries done, of how many
+
 
 @dataclass(frozen=True)
 class WriteBack:
@@ -76,7 +78,9 @@ class WriteBack:
     sha256: bytes
 
 
-def write_next(open_work: Opener, actor: Actor, folder: Path) -> WriteBack:
+def write_next(
+    open_work: Opener, actor: Actor, folder: Path, *, progress: Progress = lambda _done, _all: None
+) -> WriteBack:
     """Write what the record has since the last numbered file, under the next number.
 
     Raises Forbidden for who may not import for the whole firm, Conflict while another is being written.
@@ -91,7 +95,7 @@ def write_next(open_work: Opener, actor: Actor, folder: Path) -> WriteBack:
         ).one_or_none()
         number = 1 if last is None else last.number + 1
         first, end, now = (0 if last is None else last.end_leaf), tree_size(work), clock.now()
-        part, made = _write(work, folder, _name(number), number, first, end)
+        part, made = _write(work, folder, _name(number), number, first, end, progress)
         work.conn.execute(
             text(
                 "INSERT INTO write_back (id, number, file_name, sha256, first_leaf, end_leaf, since, until, counts, at,"
@@ -116,21 +120,45 @@ def write_next(open_work: Opener, actor: Actor, folder: Path) -> WriteBack:
     return made
 
 
-def write_again(open_work: Opener, actor: Actor, folder: Path, number: int) -> WriteBack:
-    """The numbered file again, byte for byte. Raises NotFound for a number that there is not, Conflict when it lies
-    there already."""
+def write_again(
+    open_work: Opener,
+    actor: Actor,
+    folder: Path,
+    number: int,
+    *,
+    progress: Progress = lambda _done, _all: None,
+) -> WriteBack:
+    """The numbered file again, byte for byte.
+
+    Raises NotFound for a number that there is not; Conflict when it lies there already, or what it told of was
+    disposed of meanwhile, so that it can't be the same.
+    """
     _may(actor)
     with open_work(actor) as work:
+        _alone(work)
         row = work.conn.execute(select(write_back).where(write_back.c.number == number)).one_or_none()
         if row is None:
             raise NotFound(f"There is no write-back file {number}.", mend="Give a number that was written.")
-        part, made = _write(work, folder, row.file_name, number, row.first_leaf, row.end_leaf)
+        part, made = _write(work, folder, row.file_name, number, row.first_leaf, row.end_leaf, progress)
+        if made.sha256 != bytes(row.sha256):
+            shutil.rmtree(part)
+            raise Conflict(
+                f"Write-back file {number} can't be made again as it was: what it told of was disposed of since.",
+                mend="Use the copy that was kept of it, or ask with --since.",
+            )
         _record(work, made, "again")
     _appear(part, made.path)
     return made
 
 
-def write_since(open_work: Opener, actor: Actor, folder: Path, since: datetime) -> WriteBack:
+def write_since(
+    open_work: Opener,
+    actor: Actor,
+    folder: Path,
+    since: datetime,
+    *,
+    progress: Progress = lambda _done, _all: None,
+) -> WriteBack:
     """All that was recorded since an instant and lies in numbered files already, out of turn and without a number.
 
     The numbered files go on as if it had not been. Raises BadInput for an instant without a time zone, NotFound when
@@ -140,12 +168,13 @@ def write_since(open_work: Opener, actor: Actor, folder: Path, since: datetime) 
     if since.tzinfo is None:
         raise BadInput("The instant has no time zone.", mend="Write it as 2027-03-05T00:00:00+08:00.")
     with open_work(actor) as work:
+        _alone(work)
         end = work.conn.execute(text("SELECT max(end_leaf) FROM write_back")).scalar_one()
         if end is None:
             raise NotFound("No write-back file was written yet.", mend="Leave --since out for the first one.")
         first = work.conn.execute(_FIRST_SINCE, {"since": since, "end": end}).scalar_one_or_none()
         name = f"write-back-since-{since.astimezone(work.settings.zone):%Y%m%dT%H%M%S}-to-{end}"
-        part, made = _write(work, folder, name, None, end if first is None else first, end)
+        part, made = _write(work, folder, name, None, end if first is None else first, end, progress)
         _record(work, made, "since")
     _appear(part, made.path)
     return made
@@ -162,6 +191,10 @@ def write_when_due(open_work: Opener) -> WriteBack | None:
         due = datetime.combine(now.date(), at, zone)
         if due > now:
             due = datetime.combine(now.date() - timedelta(days=1), at, zone)
+        if any(folder.glob(f".write-back-*{_PART}")):
+            with suppress(Conflict):  # somebody is writing it
+                _alone(work)
+                _finish(work, folder)
         last = work.conn.execute(_LAST_OR_BEGINNING).scalar_one_or_none()
         if last is None or last >= due:
             return None
@@ -239,7 +272,7 @@ def _record(work: Work, made: WriteBack, basis: str) -> None:
 
 
 def _write(
-    work: Work, folder: Path, name: str, number: int | None, first: int, end: int
+    work: Work, folder: Path, name: str, number: int | None, first: int, end: int, progress: Progress
 ) -> tuple[Path, WriteBack]:
     path, part = folder / name, folder / f".{name}{_PART}"
     if path.exists():
@@ -253,7 +286,7 @@ def _write(
         to_changes, to_contacts = csv.writer(changes), csv.writer(contacts)
         to_changes.writerow(CHANGES)
         to_contacts.writerow(CONTACTS)
-        for rows in _entries(work, first, end):
+        for done, rows in _entries(work, first, end):
             step = _Step.of(work, rows)
             for row in rows:
                 sheet, cells = step.line(row)
@@ -262,6 +295,7 @@ def _write(
                     writer.writerow([formula_safe(cell) for cell in cells])
                     counts[sheet] += 1
             _tell(work, step, number)
+            progress(done, end - first)
     lines = [f"{_digest(part / one)}  {one}\n" for one in ("changes.csv", "contacts.csv")]
     listed = "".join(lines).encode()
     digests = part / f"{name}.sha256"
@@ -311,11 +345,11 @@ _ENTRIES = text(
 )
 
 
-def _entries(work: Work, first: int, end: int) -> Iterator[Sequence[AnyRow]]:
-    """The entries that a file speaks of, so many leaves at a time: memory stays flat."""
+def _entries(work: Work, first: int, end: int) -> Iterator[tuple[int, Sequence[AnyRow]]]:
+    """The entries that a file speaks of, so many leaves at a time, with how many are done: memory stays flat."""
     for start in range(first, end, _CHUNK):
         values = {"first": start, "end": min(start + _CHUNK, end), "kinds": _KINDS}
-        yield work.conn.execute(_ENTRIES, values).all()
+        yield min(_CHUNK, end - start) + start - first, work.conn.execute(_ENTRIES, values).all()
 
 
 @dataclass

@@ -1,13 +1,16 @@
 """``outreach crm``: what the client system gets back."""
 
+import sys
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
-from outreach.archive.write_back import write_again, write_next, write_since
+from outreach.app import Outreach
+from outreach.archive.write_back import WriteBack, write_again, write_next, write_since
 from outreach.cli.session import signed_in
+from outreach.core.access import Actor
 from outreach.core.errors import BadInput
 
 
@@ -25,13 +28,25 @@ def write_back(folder: Path, number: int | None, since: str | None) -> None:
     if number is not None and since is not None:
         raise click.UsageError("give --number or --since, not both")
     with signed_in() as (outreach, actor):
+        start = None if since is None else _instant(since, outreach.settings.zone)
+        made = _written(outreach, actor, folder, number, start)
+        click.echo(f"{made.path}: {made.changes} changes, {made.contacts} contacts")
+
+
+def _written(
+    outreach: Outreach, actor: Actor, folder: Path, number: int | None, since: datetime | None
+) -> WriteBack:
+    with click.progressbar(length=1, label="writing", file=sys.stderr) as bar:
+
+        def progress(done: int, length: int) -> None:
+            bar.length = length
+            bar.update(done - bar.pos)
+
         if number is not None:
-            made = write_again(outreach.open_work, actor, folder, number)
-        elif since is not None:
-            made = write_since(outreach.open_work, actor, folder, _instant(since, outreach.settings.zone))
-        else:
-            made = write_next(outreach.open_work, actor, folder)
-    click.echo(f"{made.path}: {made.changes} changes, {made.contacts} contacts")
+            return write_again(outreach.open_work, actor, folder, number, progress=progress)
+        if since is not None:
+            return write_since(outreach.open_work, actor, folder, since, progress=progress)
+        return write_next(outreach.open_work, actor, folder, progress=progress)
 
 
 def _instant(written: str, zone: ZoneInfo) -> datetime:
