@@ -35,8 +35,9 @@ from outreach.ledger.seal import KeyRing
 from outreach.ledger.work import Opener, Work, opener
 from outreach.messages.suppress import on_contact_changed, supersede_feed_item
 from outreach.notices import outbox
-from outreach.notices.audience import on_decision_made, on_reply_received
+from outreach.notices.audience import on_decision_made, on_file_waits, on_reply_received
 from outreach.notices.audience import on_submission_held as tell_deciders
+from outreach.people.nightly import take_clients_file, take_holdings_file
 from outreach.people.staff import actor_for
 from outreach.review.relex import on_content_published
 from outreach.review.standing import on_submission_held as release_standing
@@ -52,6 +53,7 @@ def wire() -> None:
     events.subscribe(events.SubmissionHeld, release_standing)
     events.subscribe(events.SubmissionHeld, tell_deciders)
     events.subscribe(events.DecisionMade, on_decision_made)
+    events.subscribe(events.FileWaits, on_file_waits)
     events.subscribe(events.ReplyReceived, care.on_reply_received)
     events.subscribe(events.ReplyReceived, on_reply_received)
     events.subscribe(events.MessageHandedOver, care.on_message_handed_over)
@@ -68,6 +70,8 @@ def wire() -> None:
 DROPS: dict[str, Callable[[Opener, Path], DropResult]] = {
     "research": take_research_file,
     "market-events": take_market_event_file,
+    "clients": take_clients_file,
+    "holdings": take_holdings_file,
 }
 
 

@@ -28,7 +28,7 @@ from outreach.core.tables import dropped_file
 
 # A file whose size and time stay the same for so long (seconds) is taken for complete.
 SETTLED = 5.0
-DONE, REFUSED = "done", "refused"
+DONE, REFUSED, WAITING = "done", "refused", "waiting"
 _UNFINISHED = (".part", ".tmp", ".partial", ".filepart", ".crdownload", ".swp")
 _BLOCK = 1 << 20
 
@@ -134,7 +134,7 @@ def _complete(folder: Path, looks: Looks) -> Iterator[tuple[Path, bool]]:
                 status = entry.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue  # another machine moved it
-            if entry.name in (DONE, REFUSED) and stat.S_ISDIR(status.st_mode):
+            if entry.name in (DONE, REFUSED, WAITING) and stat.S_ISDIR(status.st_mode):
                 continue
             seen[entry.name] = (status.st_size, status.st_mtime_ns)
             if looks.get(entry.name) == seen[entry.name] or time.time() - status.st_mtime >= SETTLED:

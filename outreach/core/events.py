@@ -32,6 +32,14 @@ class ClientsImported:
 
 
 @dataclass(frozen=True)
+class FileWaits:
+    """A file in the watched folder would change too much: a person decides."""
+
+    waiting_id: UUID
+    kind: str  # clients | holdings
+
+
+@dataclass(frozen=True)
 class FeedItemAccepted:
     """A research report or market event was taken in."""
 

@@ -131,12 +131,14 @@ KINDS: dict[str, frozenset[str]] = {
         "contact_point_id reply_id channel category action basis basis_ref address_hash provider occurred_at"
     ),
     "import": _kind(
-        "import_id feed_item_id object file_digest rows accepted rejected changed conflicts bytes"
+        "import_id feed_item_id object file_digest rows accepted rejected changed conflicts bytes action"
     ),
     # a field of a client that a person put right here, or in which a file now says the same
     "correction": _kind("import_id object action"),
     "write_back": _kind("number count digest size bytes basis"),
     "content.published": _kind("release_id author_id number object digest versions count bootstrap"),
+    # what happened to a draft of content; the texts and notes are sealed
+    "content.draft": _kind("verb object scope revision number digest release_id"),
     "signin": _kind("method outcome role second_factor session_id address_hash"),
     "key": _kind("action epoch fingerprint key_ring purpose count"),
 }

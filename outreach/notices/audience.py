@@ -7,7 +7,7 @@ from sqlalchemy import func, or_, select
 
 from outreach.core import clock
 from outreach.core.access import Role
-from outreach.core.events import DecisionMade, ReplyReceived, SubmissionHeld
+from outreach.core.events import DecisionMade, FileWaits, ReplyReceived, SubmissionHeld
 from outreach.delivery.tables import reply
 from outreach.ledger.work import Work
 from outreach.messages.states import State
@@ -73,6 +73,22 @@ def on_decision_made(work: Work, event: DecisionMade) -> None:
     }
     told = {author for author in authors if author != made.actor_id}
     tell(work, told, "decision", params)
+
+
+def on_file_waits(work: Work, event: FileWaits) -> None:
+    """A night's file would change too much: who runs the firm's imports is told, and decides."""
+    operators = work.conn.execute(
+        select(staff.c.id)
+        .join(staff_role, staff_role.c.staff_id == staff.c.id)
+        .where(
+            staff_role.c.role == Role.OPERATOR.value,
+            staff_role.c.branch_id.is_(None),
+            _today(work),
+            staff.c.status == "active",
+        )
+        .distinct()
+    ).scalars()
+    tell(work, operators, "file_waits", {"title": event.kind, "id": str(event.waiting_id)})
 
 
 def on_reply_received(work: Work, event: ReplyReceived) -> None:

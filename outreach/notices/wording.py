@@ -21,6 +21,8 @@ _LINES: dict[str, dict[str, str]] = {
         "decision.return": "您提交的 {count} 条消息被退回：{title}",
         "decision.reject": "您提交的 {count} 条消息被否决：{title}",
         "decision.undo": "对您提交的 {count} 条消息的批准已撤销，重新等待审批：{title}",
+        "file_waits.clients": "今日的客户文件变动过大，未自动导入，请查看预览后决定",
+        "file_waits.holdings": "今日的持仓文件拒收行过多，未自动导入，请查看预览后决定",
         "reply": "有客户回复等待您答复（首问负责）",
     },
     "en": {
@@ -30,6 +32,8 @@ _LINES: dict[str, dict[str, str]] = {
         "decision.return": "{count} of your messages were returned: {title}",
         "decision.reject": "{count} of your messages were rejected: {title}",
         "decision.undo": "The approval of {count} of your messages was taken back; they wait again: {title}",
+        "file_waits.clients": "A client file would change too much and was not taken in: see its preview",
+        "file_waits.holdings": "A holdings file has too many refused rows and was not taken in: see its preview",
         "reply": "A client's reply waits for your answer",
     },
 }
@@ -62,6 +66,8 @@ def word(kind: str, params: Mapping[str, Any], locale: str) -> Wording:
         key = f"decision.{params['verb']}"
     elif kind == "submission_held" and params.get("urgent"):
         key = "submission_held.urgent"
+    elif kind == "file_waits":
+        key = f"file_waits.{params['title']}"
     line = _LINES["zh" if locale.startswith("zh") else "en"][key]
     category = str(params.get("category", ""))
     title = params.get("title") or _CATEGORIES["zh" if locale.startswith("zh") else "en"].get(
@@ -76,4 +82,6 @@ def _path(kind: str, params: Mapping[str, Any]) -> str:
         return f"/inbox/submission/{params['submission_id']}"
     if kind == "decision":
         return "/mine"
+    if kind == "file_waits":
+        return "/import"
     return "/replies"

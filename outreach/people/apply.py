@@ -23,6 +23,7 @@ from outreach.people.importing.findings import Finding
 from outreach.people.importing.rejects import write_rejects
 from outreach.people.importing.rows import ClientFile, inspect_clients, parse_clients
 from outreach.people.importing.spool import Spool
+from outreach.people.left import settle_waiting
 from outreach.people.staff import branches, staff_numbers
 from outreach.people.staging import (
     Change,
@@ -87,9 +88,17 @@ def preview_import(
 
 
 def apply_import(
-    open_work: Opener, actor: Actor, path: Path, *, name: str = "", progress: Progress = lambda _: None
+    open_work: Opener,
+    actor: Actor,
+    path: Path,
+    *,
+    name: str = "",
+    progress: Progress = lambda _: None,
+    look: Callable[[ImportPreview], None] = lambda _: None,
 ) -> ImportResult:
     """Import the file in one transaction: every row that is sound, or, when anything fails, none.
+
+    ``look`` is shown the preview before anything is stored: what it raises takes the import back.
 
     The same file again changes nothing. Findings are kept, and written to a file beside the others in
     ``OUTREACH_HOME/imports``.
@@ -102,6 +111,7 @@ def apply_import(
         shut_out_corrections(work.conn)
         clashes = find_clashes(work, file.columns)
         preview = _preview(work, file, tally, clashes, name or path.name)
+        look(preview)
         work.conn.execute(
             insert(import_run).values(
                 id=import_id,
@@ -128,6 +138,7 @@ def apply_import(
         _store_findings(work, import_id, spool)
         _store(work, file)
         store_clashes(work, import_id, file.columns)
+        settle_waiting(work, "clients", file.facts.sha256)
         record(
             work,
             Entry(

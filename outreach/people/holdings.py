@@ -1,5 +1,6 @@
 """Importing holdings: who holds what, for the audience of reports and events."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -18,6 +19,7 @@ from outreach.people.importing.findings import Finding
 from outreach.people.importing.holdings import inspect_holdings, parse_holdings
 from outreach.people.importing.rejects import write_rejects
 from outreach.people.importing.spool import Spool
+from outreach.people.left import settle_waiting
 from outreach.people.tables import import_run
 
 _CHUNK = 10_000
@@ -48,8 +50,17 @@ def preview_holdings(open_work: Opener, actor: Actor, path: Path) -> HoldingsRes
         return _counted(work, path, spool)
 
 
-def import_holdings(open_work: Opener, actor: Actor, path: Path) -> HoldingsResult:
+def import_holdings(
+    open_work: Opener,
+    actor: Actor,
+    path: Path,
+    *,
+    look: Callable[[HoldingsResult, bytes], None] = lambda _result, _sha256: None,
+) -> HoldingsResult:
     """Import holdings in one transaction; the same file again changes nothing.
+
+    ``look`` is shown what it would do, and the file's SHA-256, before anything is stored: what it raises takes the
+    import back.
 
     A row for a client nobody knows, or beyond the actor's branches, is refused and told. An older date never
     replaces a newer one.
@@ -58,6 +69,7 @@ def import_holdings(open_work: Opener, actor: Actor, path: Path) -> HoldingsResu
     with Spool() as spool, open_work(actor) as work:
         counted = _counted(work, path, spool)
         facts = inspect_holdings(path)
+        look(counted, facts.sha256)
         folder = work.settings.home / "imports"
         folder.mkdir(parents=True, exist_ok=True)
         rejects = folder / f"{import_id}.csv" if spool.count else None
@@ -95,6 +107,7 @@ def import_holdings(open_work: Opener, actor: Actor, path: Path) -> HoldingsResu
                 },
             ),
         )
+        settle_waiting(work, "holdings", facts.sha256)
         if rejects:
             write_rejects(rejects, spool, work.settings.locale)
     return HoldingsResult(**{**vars(counted), "import_id": import_id, "rejects": rejects})

@@ -13,6 +13,7 @@ from outreach.core.i18n import number_text
 from outreach.people.apply import ImportPreview, apply_import, preview_import
 from outreach.people.holdings import import_holdings, preview_holdings
 from outreach.people.imports import my_imports, rejects_of
+from outreach.people.nightly import discard_waiting, waiting_file, waiting_files
 from outreach.web import uploads
 from outreach.web.background import Background, Task
 from outreach.web.frame import Desk
@@ -31,7 +32,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     def form(desk: here) -> Response:
         require(desk.actor, Permission.IMPORT)
         with desk.work() as work:
-            return desk.page("import_start.html", imports=my_imports(work))
+            return desk.page("import_start.html", imports=my_imports(work), waiting=waiting_files(work))
 
     # What is larger is cut off while it arrives, before it fills a disk.
     @routes.post("/import", max_body_size=uploads.LARGEST + (1 << 20))
@@ -49,6 +50,27 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         upload = uploads.store(home, owner, kind, file.filename, file.file)
         _begin_preview(going, desk, upload)
         return desk.go(f"/import/{upload.id}")
+
+    @routes.post("/import/waiting/{waiting_id}/open")
+    def look_at_waiting(desk: here, waiting_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
+        desk.check_form(csrf)
+        with desk.work() as work:
+            found = waiting_file(work, waiting_id)
+        with found.path.open("rb") as stream:
+            upload = uploads.store(
+                desk.site.settings.home, desk.actor.staff_id, found.kind, found.file_name, stream
+            )
+        _begin_preview(going, desk, upload)
+        return desk.go(f"/import/{upload.id}")
+
+    @routes.post("/import/waiting/{waiting_id}/discard")
+    def discard_the_waiting(desk: here, waiting_id: UUID, csrf: Annotated[str, Form()] = "") -> Response:
+        desk.check_form(csrf)
+        with desk.work() as work:
+            discard_waiting(work, waiting_id)
+        return desk.go(
+            "/import", desk.say("Nothing of it was imported. The file lies in done/ of its folder.")
+        )
 
     @routes.get("/import/{upload_id}")
     def shown(desk: here, upload_id: UUID) -> Response:

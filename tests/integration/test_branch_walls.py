@@ -46,6 +46,7 @@ from outreach.people.conflicts import decide_conflict, decide_conflicts, list_co
 from outreach.people.consent import opt_in, opt_out
 from outreach.people.corrections import correct_client, corrections_of
 from outreach.people.imports import rejects_of
+from outreach.people.nightly import discard_waiting, waiting_file
 from outreach.people.picking import lines_by_id
 from outreach.people.subscriptions import subscribe, subscriptions_of, unsubscribe
 from outreach.people.tables import contact_point
@@ -132,6 +133,8 @@ REFUSED: dict[str, Act] = {
     "people.subscriptions.unsubscribe": lambda work, it: unsubscribe(
         work, it.client, "research", source="page"
     ),
+    "people.nightly.discard_waiting": lambda work, it: discard_waiting(work, it.decision),
+    "people.nightly.waiting_file": lambda work, it: waiting_file(work, it.decision),
     "people.imports.rejects_of": lambda work, it: rejects_of(work, it.decision),
     "review.batch.approve_batch": lambda work, it: approve_batch(work, it.submission, b"", frozenset()),
     "review.batch.sample_of": lambda work, it: sample_of(work, it.submission),
