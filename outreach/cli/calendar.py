@@ -29,6 +29,7 @@ def _plain(found: Year) -> dict[str, object]:
     return {
         "year": found.year,
         "provisional": found.provisional,
+        "source": found.source,
         "jobs": [{**asdict(line), "total": line.total} for line in found.lines],
     }
 
@@ -37,6 +38,11 @@ def _print(found: Year, chinese: bool) -> None:
     click.echo(f"{found.year} · clients as they are today, before consent and limits")
     if found.provisional:
         click.echo("PROVISIONAL: the public holidays of this year are not announced yet; leads may shift.")
+        click.echo("Once they are, name them in jobs/closures.toml and publish it.")
+    elif found.source:
+        click.echo(f"closures: {found.source} (jobs/closures.toml)")
+    else:
+        click.echo("closures: the State Council's notice of the year")
     for month in range(1, 13):
         table: list[tuple[str, str, str, str]] = [
             (day.isoformat(), _title(line, chinese), str(count), _policy(line, chinese))

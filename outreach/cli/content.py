@@ -11,7 +11,8 @@ from outreach.auth.tables import account
 from outreach.cli.changes import tell_changes
 from outreach.cli.session import signed_in
 from outreach.content.check import check_folder
-from outreach.content.loader import ContentSet, Fault
+from outreach.content.faults import Fault
+from outreach.content.loader import ContentSet
 from outreach.content.publish import publish
 from outreach.content.starter import lay_out, starter_root
 from outreach.core.errors import BadInput, NotFound, RuleBroken

@@ -20,7 +20,13 @@ from outreach.content.formats import (
     JobFile,
     TradingDayTrigger,
 )
-from outreach.content.in_force import JobVersion, anything_published, jobs_in_force, policy_in_force
+from outreach.content.in_force import (
+    JobVersion,
+    anything_published,
+    closures_in_force,
+    jobs_in_force,
+    policy_in_force,
+)
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput
 from outreach.ledger.work import Work
@@ -28,7 +34,7 @@ from outreach.occasions.birthdays import birth_monthdays_on
 from outreach.occasions.dues import moved
 from outreach.occasions.festivals import FIRST_YEAR, LAST_YEAR, festival_date
 from outreach.occasions.lunar import lunar_days_of
-from outreach.occasions.trading import is_provisional, is_trading_day
+from outreach.occasions.trading import NONE_NAMED, Closures, is_provisional, is_trading_day
 from outreach.occasions.triggers import firings
 from outreach.scheduling.jobs import trigger_of
 
@@ -82,10 +88,12 @@ class YearLine:
 @dataclass(frozen=True)
 class Year:
     """A year of jobs, by name. ``provisional``: its public holidays are not announced yet, so leads and trading
-    days are computed."""
+    days are computed. ``source``: the notice that the institution's own closures of the year come from, "" when it
+    has named none."""
 
     year: int
     provisional: bool
+    source: str
     lines: tuple[YearLine, ...]
 
     def on(self, month: int) -> list[tuple[date, YearLine, int]]:
@@ -108,11 +116,19 @@ def year_ahead(work: Work, year: int) -> Year:
         raise BadInput(
             f"The calendar knows {FIRST_YEAR + 1} to {LAST_YEAR - 1}.", mend="Choose one of these."
         )
-    jobs = jobs_in_force(work.conn) if anything_published(work.conn) else []
-    return Year(year, is_provisional(year), tuple(_line(work, job, year) for job in jobs))
+    there = anything_published(work.conn)
+    jobs = jobs_in_force(work.conn) if there else []
+    closures = closures_in_force(work.conn) if there else NONE_NAMED
+    named = closures.of(year)
+    return Year(
+        year,
+        is_provisional(year, closures),
+        named.source if named else "",
+        tuple(_line(work, job, year, closures) for job in jobs),
+    )
 
 
-def _line(work: Work, job: JobVersion, year: int) -> YearLine:
+def _line(work: Work, job: JobVersion, year: int, closures: Closures) -> YearLine:
     meta, conn = job.meta, work.conn
     policy = policy_in_force(conn, meta.policy).meta
     audience = _base(work, meta)
@@ -133,9 +149,9 @@ def _line(work: Work, job: JobVersion, year: int) -> YearLine:
         case ClientDateTrigger() as trigger:
             return replace(line, months=_months(_by_day(conn, audience, trigger, year), year))
         case TradingDayTrigger():
-            return replace(line, firings=sum(is_trading_day(day) for day in _days_of(year)))
+            return replace(line, firings=sum(is_trading_day(day, closures) for day in _days_of(year)))
         case CronTrigger(cron=expression):
-            return replace(line, firings=_firings(meta, year), rule=expression)
+            return replace(line, firings=_firings(meta, year, closures), rule=expression)
         case FeedTrigger(feed=feed):
             return replace(line, rule=feed)
 
@@ -160,8 +176,8 @@ def _days_of(year: int) -> list[date]:
     return [first + shift * _DAY for shift in range((date(year + 1, 1, 1) - first).days)]
 
 
-def _firings(job: JobFile, year: int) -> int:
-    trigger = trigger_of(job)
+def _firings(job: JobFile, year: int, closures: Closures) -> int:
+    trigger = trigger_of(job, closures)
     zone = getattr(trigger, "zone", None)
     start, end = (datetime.combine(date(one, 1, 1), time(0, 0), zone) for one in (year, year + 1))
     return len(firings(trigger, start - timedelta(microseconds=1), end - timedelta(microseconds=1)))

@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from jinja2 import TemplateSyntaxError
 from pydantic import Field
 
+from outreach.content.faults import Fault, line_of
 from outreach.content.formats import Disclosure, Language, Strict, TemplateFile
-from outreach.content.loader import ContentSet, Fault, Source, line_of, load_folder, parse_file
+from outreach.content.loader import ContentSet, Source, load_folder, parse_file
 from outreach.content.matcher import Matcher, compile_lexicons
 from outreach.content.personal import find_personal_data
 from outreach.content.render import inspect

@@ -1,7 +1,7 @@
 """The formats of an institution's files (DESIGN.md §6): strict, so that a slip is told and never ignored."""
 
 import re
-from datetime import time, timedelta
+from datetime import date, time, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from outreach.core.access import Role
 from outreach.core.errors import BadInput
-from outreach.occasions.festivals import FESTIVALS
+from outreach.occasions.festivals import FESTIVALS, FIRST_YEAR, LAST_YEAR
 from outreach.occasions.triggers import check_cron
 from outreach.occasions.windows import parse_window
 
@@ -31,8 +31,13 @@ def parse_duration(value: object) -> timedelta:
     return timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
+def is_slug(value: str) -> bool:
+    """Whether ``value`` may name a piece of content: lower-case letters, digits and single hyphens."""
+    return _SLUG.fullmatch(value) is not None
+
+
 def _slug(value: str) -> str:
-    if not _SLUG.fullmatch(value):
+    if not is_slug(value):
         raise ValueError("use lower-case letters, digits and single hyphens")
     return value
 
@@ -281,6 +286,43 @@ class JobFile(Strict):
         return self
 
 
+# ── jobs/closures.toml ────────────────────────────────────────────────────────────────────────────────────
+
+
+class ClosureSpan(Strict):
+    """One closure, both days included. ``exchanges_only``: offices work (除夕 2024), nothing is traded."""
+
+    festival: Literal[
+        "new-year",
+        "spring-festival",
+        "qingming",
+        "labour-day",
+        "dragon-boat",
+        "mid-autumn",
+        "national-day",
+        "other",
+    ]
+    first: Annotated[date, Field(alias="from")]
+    last: Annotated[date, Field(alias="to")]
+    exchanges_only: bool = False
+
+
+class ClosureYear(Strict):
+    """The closures of one year as announced, with the notice they come from; ``make_up`` are the weekend days
+    worked instead, on which the mainland exchanges do not trade."""
+
+    year: Annotated[int, Field(ge=FIRST_YEAR, le=LAST_YEAR)]
+    source: Annotated[str, Field(min_length=1)]
+    make_up: tuple[date, ...] = ()
+    closures: Annotated[tuple[ClosureSpan, ...], Field(min_length=1)]
+
+
+class ClosuresFile(Strict):
+    """jobs/closures.toml: the years that are no longer provisional."""
+
+    years: Annotated[tuple[ClosureYear, ...], Field(min_length=1)]
+
+
 # ── approvals/ ────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -288,7 +330,7 @@ class Governs(Strict):
     """What a policy is for; jobs name their policy, this guards against naming the wrong one."""
 
     categories: Annotated[tuple[Category, ...], Field(min_length=1)]
-    authors: Literal["jobs", "advisors", "phrases", "any"] = "any"
+    authors: Literal["jobs", "advisors", "phrases", "head-office", "any"] = "any"
 
 
 class Sample(Strict):

@@ -9,7 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, text
 
+from outreach.content.closures import closures_of
 from outreach.content.formats import (
+    ClosuresFile,
     Disclosure,
     DisclosuresFile,
     JobFile,
@@ -26,6 +28,7 @@ from outreach.content.render import Rendered
 from outreach.content.render import render as render_files
 from outreach.content.tables import content_version
 from outreach.core.errors import NotFound
+from outreach.occasions.trading import NONE_NAMED, Closures
 
 Model = TypeVar("Model", bound=Strict)
 Kind = TypeVar("Kind", bound="Version")
@@ -82,6 +85,7 @@ class _InForce:
     rows: Mapping[tuple[str, str], Row[Any]]
     matcher: Matcher
     lexicon_digest: bytes
+    closures: Closures
 
     def named(self, kind: type["Kind"], name: str) -> "Kind":
         """The version of ``name``. Raises NotFound."""
@@ -160,6 +164,11 @@ def reasons_in_force(conn: Connection) -> Mapping[str, ReasonWords]:
     return stored.reasons if stored else {}
 
 
+def closures_in_force(conn: Connection) -> Closures:
+    """The years whose closures the institution has named. Raises NotFound before the first publication."""
+    return _in_force(conn).closures
+
+
 def template_version(conn: Connection, version_id: UUID) -> TemplateVersion:
     """A template's version by its id, in force or not. Raises NotFound."""
     return _typed(conn, version_id, TemplateVersion)
@@ -213,6 +222,7 @@ def _in_force(conn: Connection) -> _InForce:
 def _read(conn: Connection) -> _InForce:
     rows = {key: row for key, row in latest_versions(conn).items() if not row.retired}
     lexicons = [row for (kind, _), row in sorted(rows.items(), key=lambda pair: pair[0]) if kind == "lexicon"]
+    named = rows.get(("closures", "closures"))
     running = hashlib.sha256()
     for row in lexicons:
         running.update(f"{row.name} {row.version} {bytes(row.sha256).hex()}\n".encode())
@@ -220,6 +230,7 @@ def _read(conn: Connection) -> _InForce:
         rows=rows,
         matcher=compile_lexicons(_parse(row, LexiconFile) for row in lexicons),
         lexicon_digest=running.digest(),
+        closures=closures_of(_parse(named, ClosuresFile)) if named is not None else NONE_NAMED,
     )
 
 

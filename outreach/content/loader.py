@@ -10,7 +10,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from outreach.content.closures import FILE as CLOSURES
+from outreach.content.closures import closure_faults
+from outreach.content.faults import Fault, line_of
 from outreach.content.formats import (
+    ClosuresFile,
     DisclosuresFile,
     JobFile,
     LexiconFile,
@@ -24,24 +28,11 @@ _PART = re.compile(r"(sms|letter|call)\.(zh-CN|en)\.j2|email\.(zh-CN|en)\.(subje
 _LARGEST = 256 * 1024
 
 
-@dataclass(frozen=True, order=True)
-class Fault:
-    """Something in a content file that must be mended before it can be published."""
-
-    file: str
-    line: int
-    message: str
-    mend: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}: {self.message} {self.mend}".rstrip()
-
-
 @dataclass(frozen=True)
 class Source:
     """One named piece of content: the files as they are, and what they say."""
 
-    kind: str  # template | job | policy | lexicon | disclosures | reasons
+    kind: str  # template | job | closures | policy | lexicon | disclosures | reasons
     name: str
     files: Mapping[str, str]
     meta: Any
@@ -57,12 +48,14 @@ class ContentSet:
     lexicons: dict[str, Source] = field(default_factory=dict)
     disclosures: Source | None = None
     reasons: Source | None = None
+    closures: Source | None = None
 
     def sources(self) -> list[Source]:
         """All of it, in a stable order."""
         groups = (self.templates, self.jobs, self.policies, self.lexicons)
         found = [source for group in groups for _, source in sorted(group.items())]
-        return found + [source for source in (self.disclosures, self.reasons) if source is not None]
+        singles = (self.closures, self.disclosures, self.reasons)
+        return found + [source for source in singles if source is not None]
 
 
 def load_folder(root: Path) -> tuple[ContentSet, list[Fault]]:
@@ -75,13 +68,16 @@ def load_folder(root: Path) -> tuple[ContentSet, list[Fault]]:
             )
     for path in sorted(p for p in (root / "templates").glob("*") if p.is_dir()):
         _template(root, path, content, faults)
+    singles: dict[str, Source] = {}
     for path in sorted((root / "jobs").glob("*.toml")):
-        _one(root, path, "job", JobFile, content.jobs, faults)
+        if path == root / CLOSURES:
+            _one(root, path, "closures", ClosuresFile, singles, faults)
+        else:
+            _one(root, path, "job", JobFile, content.jobs, faults)
     for path in sorted((root / "approvals" / "policies").glob("*.toml")):
         _one(root, path, "policy", PolicyFile, content.policies, faults)
     for path in sorted((root / "approvals" / "lexicons").glob("*.toml")):
         _one(root, path, "lexicon", LexiconFile, content.lexicons, faults)
-    singles: dict[str, Source] = {}
     for name, model in (("disclosures", DisclosuresFile), ("reasons", ReasonsFile)):
         path = root / "approvals" / f"{name}.toml"
         if path.is_file():
@@ -91,6 +87,7 @@ def load_folder(root: Path) -> tuple[ContentSet, list[Fault]]:
                 Fault(f"approvals/{name}.toml", 1, "The file is missing.", "Copy it from the starter set.")
             )
     content.disclosures, content.reasons = singles.get("disclosures"), singles.get("reasons")
+    content.closures = singles.get("closures")
     faults += _stray(root)
     faults += cross_faults(content)
     return content, sorted(faults)
@@ -232,32 +229,18 @@ def _keys(model: type[BaseModel]) -> set[str]:
         seen.add(here)
         if isinstance(here, type) and issubclass(here, BaseModel):
             for name, info in here.model_fields.items():
-                found.add(name)
+                found.add(info.alias or name)
                 todo.append(info.annotation)
         else:
             todo.extend(getattr(here, "__args__", ()))
     return found
 
 
-def line_of(text: str, path: list[str]) -> int:
-    """The line where the last named key of ``path`` stands (1 when it stands nowhere)."""
-    lines = text.splitlines()
-    start = 0
-    best = 1
-    for part in path:
-        pattern = re.compile(
-            rf"^\s*(\[+\s*([\w\"-]+\.)*\"?{re.escape(part)}\"?\s*[\].]|\"?{re.escape(part)}\"?\s*[=.])"
-        )
-        for number in range(start, len(lines)):
-            if pattern.match(lines[number]):
-                best, start = number + 1, number
-                break
-    return best
-
-
 def cross_faults(content: ContentSet) -> list[Fault]:
     """Whether what the files name is there, and fits."""
     faults: list[Fault] = []
+    if content.closures:
+        faults += closure_faults(content.closures.meta, *content.closures.files.values())
     disclosures = set(content.disclosures.meta.disclosures) if content.disclosures else set()
     for name, source in sorted(content.templates.items()):
         file = f"templates/{name}/template.toml"

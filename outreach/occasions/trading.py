@@ -4,8 +4,12 @@
 notice is out: weekdays, without the days that the law itself makes holidays (Regulations on public holidays, as
 of 2025) and the days that were always bridged around Spring Festival and National Day. A provisional answer errs
 towards holidays, so that a lead counted in working days is rather too long than too short.
+
+An institution names the closures of a year itself as soon as they are announced (``Closures``): of that year they
+are the whole truth, whatever else is known of it.
 """
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -20,48 +24,80 @@ LAST_KNOWN_YEAR: int = max(day.year for day in chinese_calendar.holidays)
 _CLOSED = frozenset({date(2024, 2, 9)})
 
 
-def is_provisional(year: int) -> bool:
+@dataclass(frozen=True)
+class YearClosures:
+    """The announced closures of one year: the days on which offices and exchanges are closed (``closed``), those on
+    which only the exchanges are (``untraded``), the weekend days worked instead (``worked``: the exchanges do not
+    trade on them), and the notice they come from."""
+
+    year: int
+    source: str
+    closed: frozenset[date]
+    untraded: frozenset[date] = frozenset()
+    worked: frozenset[date] = frozenset()
+
+
+@dataclass(frozen=True)
+class Closures:
+    """The years whose closures an institution has named."""
+
+    years: tuple[YearClosures, ...] = ()
+
+    def of(self, year: int) -> YearClosures | None:
+        """The closures named for ``year``, if they are."""
+        return next((one for one in self.years if one.year == year), None)
+
+
+NONE_NAMED = Closures()
+
+
+def is_provisional(year: int, closures: Closures = NONE_NAMED) -> bool:
     """Whether the holidays of ``year`` are computed because no notice of them is known."""
-    return not FIRST_KNOWN_YEAR <= year <= LAST_KNOWN_YEAR
+    return not FIRST_KNOWN_YEAR <= year <= LAST_KNOWN_YEAR and closures.of(year) is None
 
 
 @lru_cache(maxsize=8192)
-def is_working_day(day: date) -> bool:
+def is_working_day(day: date, closures: Closures = NONE_NAMED) -> bool:
     """Whether offices work on ``day``: weekdays without holidays, and the weekend days worked in their stead.
 
     Raises BadInput outside 1950 to 2050.
     """
+    named = closures.of(day.year)
+    if named is not None:
+        return day in named.worked or (day.weekday() < 5 and day not in named.closed)
     if is_provisional(day.year):
         return day.weekday() < 5 and day not in _provisional_holidays(day.year)
     working: bool = chinese_calendar.is_workday(day)
     return working
 
 
-def is_trading_day(day: date) -> bool:
+def is_trading_day(day: date, closures: Closures = NONE_NAMED) -> bool:
     """Whether the mainland exchanges trade on ``day``: a working day that is not on a weekend.
 
     Raises BadInput outside 1950 to 2050.
     """
-    return day.weekday() < 5 and is_working_day(day) and day not in _CLOSED
+    named = closures.of(day.year)
+    shut = _CLOSED if named is None else named.untraded
+    return day.weekday() < 5 and is_working_day(day, closures) and day not in shut
 
 
-def next_trading_day(after: date) -> date:
+def next_trading_day(after: date, closures: Closures = NONE_NAMED) -> date:
     """The first trading day later than ``after``. Raises BadInput outside 1950 to 2050."""
     day = after + timedelta(days=1)
-    while not is_trading_day(day):
+    while not is_trading_day(day, closures):
         day += timedelta(days=1)
     return day
 
 
-def previous_trading_day(before: date) -> date:
+def previous_trading_day(before: date, closures: Closures = NONE_NAMED) -> date:
     """The last trading day earlier than ``before``. Raises BadInput outside 1950 to 2050."""
     day = before - timedelta(days=1)
-    while not is_trading_day(day):
+    while not is_trading_day(day, closures):
         day -= timedelta(days=1)
     return day
 
 
-def minus_working_days(day: date, count: int) -> date:
+def minus_working_days(day: date, count: int, closures: Closures = NONE_NAMED) -> date:
     """The day that is ``count`` working days before ``day``; with 0, ``day`` itself, worked or not.
 
     Raises BadInput for a negative count, or outside 1950 to 2050.
@@ -70,8 +106,23 @@ def minus_working_days(day: date, count: int) -> date:
         raise BadInput(f"{count} working days can't be counted.", mend="Give 0 or more.")
     while count:
         day -= timedelta(days=1)
-        count -= is_working_day(day)
+        count -= is_working_day(day, closures)
     return day
+
+
+def statutory_holidays(year: int) -> tuple[tuple[str, date], ...]:
+    """(festival, day) of the days that the law itself makes holidays (国务院令第795号, from 2025): every notice of a
+    year has them. Raises BadInput outside 1950 to 2050."""
+    spring = festival_date("spring-festival", year)
+    return (
+        ("new-year", date(year, 1, 1)),
+        *(("spring-festival", spring + timedelta(days=n)) for n in range(-1, 3)),
+        ("qingming", festival_date("qingming", year)),
+        *(("labour-day", date(year, 5, n)) for n in (1, 2)),
+        ("dragon-boat", festival_date("dragon-boat", year)),
+        ("mid-autumn", festival_date("mid-autumn", year)),
+        *(("national-day", date(year, 10, n)) for n in (1, 2, 3)),
+    )
 
 
 @lru_cache(maxsize=128)

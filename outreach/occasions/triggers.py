@@ -16,7 +16,7 @@ from croniter import CroniterError, croniter
 
 from outreach.core.errors import BadInput
 from outreach.occasions.festivals import FIRST_YEAR, LAST_YEAR, festival_date
-from outreach.occasions.trading import is_trading_day, minus_working_days
+from outreach.occasions.trading import NONE_NAMED, Closures, is_trading_day, minus_working_days
 from outreach.occasions.windows import DEFAULT_WINDOW, EASTERNMOST, Window, at_local, next_open, start_of_day
 
 COMPOSE_TIME = time(8, 0)
@@ -27,12 +27,14 @@ _LONGEST_LEAD = timedelta(days=75)
 @dataclass(frozen=True, kw_only=True)
 class Dated:
     """What every trigger by civil dates has: the wall-clock time ``at`` on which it is sent, in ``zone`` for the
-    firm and in each client's own for the client; ``lead_working_days`` before it is composed."""
+    firm and in each client's own for the client; ``lead_working_days`` before it is composed, counted with the
+    ``closures`` that the institution has named."""
 
     at: time = time(9, 0)
     zone: ZoneInfo = field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     window: Window = DEFAULT_WINDOW
     lead_working_days: int = 0
+    closures: Closures = NONE_NAMED
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,14 +130,16 @@ def _dates(trigger: Festival | ClientDate | TradingDay, first: date, last: date)
         return
     day = first
     while day <= last:
-        if isinstance(trigger, ClientDate) or is_trading_day(day):
+        if isinstance(trigger, ClientDate) or is_trading_day(day, trigger.closures):
             yield day
         day += timedelta(days=1)
 
 
 @lru_cache(maxsize=8192)  # a scheduler asks for the same weeks again and again
 def _dated(trigger: Festival | ClientDate | TradingDay, day: date) -> Firing:
-    lead = at_local(minus_working_days(day, trigger.lead_working_days), COMPOSE_TIME, trigger.zone)
+    lead = at_local(
+        minus_working_days(day, trigger.lead_working_days, trigger.closures), COMPOSE_TIME, trigger.zone
+    )
     eastern = next_open(start_of_day(day, EASTERNMOST), trigger.window, EASTERNMOST)
     return Firing(
         compose_at=min(lead, eastern),

@@ -6,12 +6,12 @@ from uuid import UUID
 
 from sqlalchemy import func, select, text
 
-from outreach.content.in_force import job_version
+from outreach.content.in_force import closures_in_force, job_version
 from outreach.core import clock
 from outreach.core.access import Permission, require, visible
 from outreach.ledger.work import Work
 from outreach.messages.tables import message
-from outreach.occasions.trading import is_provisional
+from outreach.occasions.trading import NONE_NAMED, is_provisional
 from outreach.occasions.triggers import Cron, next_firing
 from outreach.scheduling.jobs import plans_in_force
 from outreach.scheduling.tables import occurrence, schedule
@@ -62,6 +62,7 @@ def job_lines(work: Work) -> list[JobLine]:
     require(work.actor, Permission.WATCH_DELIVERY)
     now = clock.now()
     plans = plans_in_force(work.conn)
+    closures = closures_in_force(work.conn) if plans else NONE_NAMED
     names = [plan.job_name for plan in plans]
     enabled = {row.job_name: row.enabled for row in work.conn.execute(select(schedule))}
     last = {row.job_name: row for row in work.conn.execute(_LAST, {"names": names})}
@@ -85,7 +86,7 @@ def job_lines(work: Work) -> list[JobLine]:
                 provisional=bool(
                     firing is not None
                     and dated
-                    and (is_provisional(firing.send_at.year) or is_provisional(firing.compose_at.year))
+                    and any(is_provisional(at.year, closures) for at in (firing.send_at, firing.compose_at))
                 ),
                 last=Last(
                     id=newest.id,

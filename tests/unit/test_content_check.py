@@ -10,7 +10,7 @@ from click.testing import CliRunner
 
 from outreach.cli.main import cli
 from outreach.content.check import check_folder
-from outreach.content.loader import Fault
+from outreach.content.faults import Fault
 from outreach.content.starter import lay_out
 
 SMS = "templates/birthday/sms.zh-CN.j2"
