@@ -11,6 +11,7 @@ from outreach.auth.tables import account
 from outreach.cli.changes import tell_changes
 from outreach.cli.session import signed_in
 from outreach.content.check import check_folder
+from outreach.content.export import export_content, write_folder, zipped
 from outreach.content.faults import Fault
 from outreach.content.loader import ContentSet
 from outreach.content.publish import publish
@@ -100,6 +101,31 @@ def publish_(ctx: click.Context, folder: Path | None, second: str, note: str) ->
         click.echo(f"  {kind} {name} {version}")
     for kind, name, version in release.retired:
         click.echo(f"  {kind} {name} {version} (ended)")
+
+
+@content.command()
+@click.argument("target", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--zip", "as_zip", is_flag=True, help="write one ZIP archive of that name instead of a folder")
+def export(target: Path, as_zip: bool) -> None:
+    """Write what is in force back as files: templates/, jobs/ and approvals/ in DIR, as they were published.
+
+    Publishing that folder again changes nothing.
+    """
+    with signed_in() as (outreach, actor), outreach.open_work(actor) as work:
+        tree = export_content(work)
+        try:
+            if as_zip:
+                with target.open("xb") as archive:
+                    archive.write(zipped(tree))
+            else:
+                write_folder(target, tree)
+        except FileExistsError as error:
+            raise BadInput(f"{target} is there already.", mend="Choose another name.") from error
+        except OSError as error:
+            raise BadInput(
+                f"{target} can't be written: {error.strerror}.", mend="Choose a place that you may write to."
+            ) from error
+    click.echo(f"{len(tree)} files in {target}")
 
 
 def _checked(ctx: click.Context, root: Path) -> ContentSet:

@@ -16,7 +16,7 @@ from outreach.content.personal import find_personal_data
 from outreach.content.render import inspect
 from outreach.content.slots import unfilled_slots
 from outreach.content.sms import sms_length
-from outreach.content.trial import Try, try_out
+from outreach.content.trial import Renderer, Try, try_out
 
 _DIRTY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 
@@ -49,14 +49,19 @@ def check_folder(root: Path) -> tuple[ContentSet, list[Fault]]:
 
 
 def check_template(
-    base: str, source: Source, matcher: Matcher, disclosures: dict[str, Disclosure]
+    base: str,
+    source: Source,
+    matcher: Matcher,
+    disclosures: dict[str, Disclosure],
+    tried: Renderer = try_out,
 ) -> list[Fault]:
-    """The faults of one template: its text, its variables, and what comes of its samples."""
+    """The faults of one template: its text, its variables, and what comes of its samples. ``tried`` renders them:
+    what is published already needs no process of its own."""
     meta: TemplateFile = source.meta
     faults = _variables(base, source, meta)
     faults += _disclosures(base, source, meta, disclosures)
     if not any(fault.file.endswith(".j2") for fault in faults):
-        faults += _samples(base, source, meta, matcher)
+        faults += _samples(base, source, meta, matcher, tried)
     return faults
 
 
@@ -134,7 +139,9 @@ def _disclosures(
     return faults
 
 
-def _samples(base: str, source: Source, meta: TemplateFile, matcher: Matcher) -> list[Fault]:
+def _samples(
+    base: str, source: Source, meta: TemplateFile, matcher: Matcher, tried: Renderer
+) -> list[Fault]:
     faults: list[Fault] = []
     text = source.files.get("samples.toml")
     if text is None:
@@ -153,7 +160,7 @@ def _samples(base: str, source: Source, meta: TemplateFile, matcher: Matcher) ->
         for channel in meta.channels
         if one.language in meta.languages
     ]
-    for wish, result in zip(tries, try_out(source.files, tries), strict=True):
+    for wish, result in zip(tries, tried(source.files, tries), strict=True):
         file = f"{base}/{'email' if wish.channel == 'email' else wish.channel}.{wish.language}"
         file += ".txt.j2" if wish.channel == "email" else ".j2"
         if result.error:

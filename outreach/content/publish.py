@@ -56,8 +56,7 @@ def publish(
         raise BadInput(
             "There is nothing to publish.", mend="Name the folder that holds templates/ and jobs/."
         )
-    # One publication at a time, so that release numbers follow the order of commits.
-    work.conn.execute(text("SELECT pg_advisory_xact_lock(hashtext('content.publish'))"))
+    one_at_a_time(work.conn)
     before = latest_versions(work.conn)
     changed = [source for source in sources if _differs(before.get((source.kind, source.name)), source)]
     kept = {(source.kind, source.name) for source in sources}
@@ -97,6 +96,12 @@ def publish(
         tuple((row["kind"], row["name"], row["version"]) for row in rows if not row["retired"]),
         tuple((row["kind"], row["name"], row["version"]) for row in rows if row["retired"]),
     )
+
+
+def one_at_a_time(conn: Connection) -> None:
+    """Wait until nobody else publishes, so that release numbers follow the order of commits, and keep others waiting
+    until the transaction ends."""
+    conn.execute(text("SELECT pg_advisory_xact_lock(hashtext('content.publish'))"))
 
 
 def digest_of(files: Mapping[str, str]) -> bytes:

@@ -60,6 +60,7 @@ content_draft = Table(
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("updated_at", DateTime(timezone=True), nullable=False),
     Column("submitted_at", DateTime(timezone=True)),
+    Column("submitted_by", Uuid),
     Column("note", Text, nullable=False, server_default=text("''::text")),
     Column("decided_by", Uuid),
     Column("decided_at", DateTime(timezone=True)),

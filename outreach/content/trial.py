@@ -9,7 +9,7 @@ import json
 import resource
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +63,22 @@ def try_out(files: Mapping[str, str], tries: list[Try]) -> list[Tried]:
     return answers
 
 
+Renderer = Callable[[Mapping[str, str], list[Try]], list[Tried]]
+
+
+def try_here(files: Mapping[str, str], tries: list[Try]) -> list[Tried]:
+    """``try_out`` within this process, unbounded: for what has been tried before and is in force."""
+    return [_tried(files, one.channel, one.language, one.context) for one in tries]
+
+
+def _tried(files: Mapping[str, str], channel: str, language: str, context: Mapping[str, Any]) -> Tried:
+    try:
+        made = render(files, channel, language, context)
+    except RenderFailed as error:
+        return Tried({}, error.message)
+    return Tried({"text": made.text, "subject": made.subject, "html": made.html})
+
+
 def main() -> None:
     """Read a request, bound this process, and answer line by line."""
     request = json.load(sys.stdin)
@@ -70,15 +86,11 @@ def main() -> None:
     with contextlib.suppress(ValueError, OSError):  # macOS does not bound the address space
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for one in request["tries"]:
-        answer: dict[str, Any] = {"parts": {}, "error": ""}
         try:
-            made = render(request["files"], one["channel"], one["language"], one["context"])
-            answer["parts"] = {"text": made.text, "subject": made.subject, "html": made.html}
-        except RenderFailed as error:
-            answer["error"] = error.message
+            answer = _tried(request["files"], one["channel"], one["language"], one["context"])
         except MemoryError:
-            answer["error"] = f"it used more than {MEMORY >> 20} MB"
-        sys.stdout.write(json.dumps(answer) + "\n")
+            answer = Tried({}, f"it used more than {MEMORY >> 20} MB")
+        sys.stdout.write(json.dumps({"parts": answer.parts, "error": answer.error}) + "\n")
         sys.stdout.flush()
 
 

@@ -43,7 +43,7 @@ FIELDS: dict[str, _Shape] = (
         _ID,
         "id actor on_behalf_of author_id owner_id branch_id client_id message_id submission_id occurrence_id"
         " decision_id standing_approval_id attempt_id receipt_id reply_id contact_point_id import_id release_id"
-        " feed_item_id fallback_of export_id hold_id session_id",
+        " feed_item_id fallback_of export_id hold_id session_id draft_id",
     )
     # SHA-256, in hex. ``commitment`` is salted; ``address_hash`` and ``subject_hash`` are keyed.
     | _fields(
@@ -138,7 +138,7 @@ KINDS: dict[str, frozenset[str]] = {
     "write_back": _kind("number count digest size bytes basis"),
     "content.published": _kind("release_id author_id number object digest versions count bootstrap"),
     # what happened to a draft of content; the texts and notes are sealed
-    "content.draft": _kind("verb object scope revision number digest release_id"),
+    "content.draft": _kind("draft_id verb object scope revision number digest release_id"),
     "signin": _kind("method outcome role second_factor session_id address_hash"),
     "key": _kind("action epoch fingerprint key_ring purpose count"),
 }

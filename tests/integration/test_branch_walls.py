@@ -24,6 +24,16 @@ from outreach.composing.keeping import close_draft, discard_draft, keep_draft, o
 from outreach.composing.own import list_own, own_message
 from outreach.composing.pending import personalise, resubmit, skip, withdraw
 from outreach.composing.requests import RequestDraft, preview_request, queue_request
+from outreach.content.drafts import (
+    discard,
+    draft_for,
+    publish_draft,
+    return_draft,
+    save,
+    submit,
+    take_over,
+)
+from outreach.content.drafts import start as start_draft
 from outreach.core import clock
 from outreach.core.access import SYSTEM
 from outreach.core.errors import Conflict, Forbidden, NotFound
@@ -74,6 +84,7 @@ class Foreign:
     reply: UUID
     task: UUID
     conflict: UUID
+    draft: UUID
     revision: int
     digest: bytes
 
@@ -107,6 +118,13 @@ REFUSED: dict[str, Act] = {
     "composing.requests.queue_request": lambda work, it: queue_request(
         work, RequestDraft((it.client,), text="您好")
     ),
+    "content.drafts.discard": lambda work, it: discard(work, it.draft, 1),
+    "content.drafts.draft_for": lambda work, it: draft_for(work, it.draft),
+    "content.drafts.publish_draft": lambda work, it: publish_draft(work, it.draft, 1),
+    "content.drafts.return_draft": lambda work, it: return_draft(work, it.draft, 1, "x"),
+    "content.drafts.save": lambda work, it: save(work, it.draft, 1, {}),
+    "content.drafts.submit": lambda work, it: submit(work, it.draft, 1),
+    "content.drafts.take_over": lambda work, it: take_over(work, it.draft, 1),
     "delivery.replies.list_replies": lambda work, it: list_replies(work),
     "delivery.replies.mark_answered": lambda work, it: mark_answered(work, it.reply),
     "delivery.replies.replies_by_id": lambda work, it: replies_by_id(work, [it.reply]),
@@ -235,6 +253,8 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
         waiting = work.conn.execute(select(message).where(message.c.id == first.message_ids[0])).one()
         made = work.conn.execute(select(decision.c.id)).scalar_one()
         conflict = work.conn.execute(_DISPUTE, {"client": client, "branch": people.b01.id}).scalar_one()
+    with open_work(people.compliance) as work:
+        draft = start_draft(work, "template", "mid-autumn").id
     assert reply is not None
     return Foreign(
         people,
@@ -246,6 +266,7 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
         reply,
         task,
         conflict,
+        draft,
         waiting.revision,
         bytes(waiting.digest),
     )

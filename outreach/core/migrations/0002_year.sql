@@ -13,6 +13,7 @@ CREATE TABLE content_draft (
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
     submitted_at timestamptz,
+    submitted_by uuid REFERENCES staff,
     note text NOT NULL DEFAULT '',
     decided_by uuid REFERENCES staff,
     decided_at timestamptz,
