@@ -37,7 +37,7 @@ from outreach.messages.suppress import on_contact_changed, supersede_feed_item
 from outreach.notices import outbox
 from outreach.notices.audience import on_decision_made, on_file_waits, on_reply_received
 from outreach.notices.audience import on_submission_held as tell_deciders
-from outreach.people.nightly import take_clients_file, take_holdings_file
+from outreach.people.nightly import take_clients_file, take_dates_file, take_holdings_file
 from outreach.people.staff import actor_for
 from outreach.review.relex import on_content_published
 from outreach.review.standing import on_submission_held as release_standing
@@ -72,6 +72,7 @@ DROPS: dict[str, Callable[[Opener, Path], DropResult]] = {
     "market-events": take_market_event_file,
     "clients": take_clients_file,
     "holdings": take_holdings_file,
+    "dates": take_dates_file,
 }
 
 

@@ -21,6 +21,7 @@ COMMANDS: dict[str, str] = {
     "content": "outreach.cli.content",
     "clients": "outreach.cli.people",
     "holdings": "outreach.cli.people",
+    "dates": "outreach.cli.people",
     "feeds": "outreach.cli.people",
     "crm": "outreach.cli.crm",
     "subscriptions": "outreach.cli.feeds",

@@ -1,4 +1,4 @@
-"""``outreach clients``, ``outreach holdings``, ``outreach feeds``: what comes in as files."""
+"""``outreach clients``, ``outreach holdings``, ``outreach dates``, ``outreach feeds``: what comes in as files."""
 
 import sys
 from pathlib import Path
@@ -10,6 +10,7 @@ from outreach.cli.session import signed_in
 from outreach.cli.tables import rows
 from outreach.feeds.take_in import KINDS, import_feed
 from outreach.people.apply import ImportPreview, apply_import, preview_import
+from outreach.people.dated_facts import import_dates, preview_dates
 from outreach.people.holdings import import_holdings, preview_holdings
 
 _FILE = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -100,6 +101,31 @@ def import_holdings_(file: Path, only_preview: bool) -> None:
         )
         if done.rejects:
             click.echo(f"what was refused: {done.rejects}")
+
+
+@click.group()
+def dates() -> None:
+    """Files of dated facts: client_no, kind, date, subject, withdrawn."""
+
+
+@dates.command("import")
+@_FILE
+@click.option("--preview", "only_preview", is_flag=True, help="say what would happen, and stop")
+def import_dates_(file: Path, only_preview: bool) -> None:
+    """Add the dates that jobs go by (a product's maturity …); a row with withdrawn = yes ends one."""
+    with signed_in() as (outreach, actor):
+        act = preview_dates if only_preview else import_dates
+        done = act(outreach.open_work, actor, file)
+        click.echo(
+            f"{done.rows} rows: {done.new} new, {done.withdrawn} withdrawn, {done.unchanged} unchanged,"
+            f" {done.duplicates} repeated, {done.rejected} refused"
+        )
+        for kind, count in sorted(done.kinds.items()):
+            click.echo(f"  {kind}: {count}")
+        for finding in done.findings[:20]:
+            click.echo(f"  row {finding.row}, {finding.column}: {finding.message('en')} {finding.mend('en')}")
+        if done.rejects:
+            click.echo(f"what to look at: {done.rejects}")
 
 
 @click.group()

@@ -36,7 +36,7 @@ class FileWaits:
     """A file in the watched folder would change too much: a person decides."""
 
     waiting_id: UUID
-    kind: str  # clients | holdings
+    kind: str  # clients | holdings | dates
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ _LINES: dict[str, dict[str, str]] = {
         "decision.undo": "对您提交的 {count} 条消息的批准已撤销，重新等待审批：{title}",
         "file_waits.clients": "今日的客户文件变动过大，未自动导入，请查看预览后决定",
         "file_waits.holdings": "今日的持仓文件拒收行过多，未自动导入，请查看预览后决定",
+        "file_waits.dates": "今日的客户日期文件拒收行过多，未自动导入，请查看预览后决定",
         "reply": "有客户回复等待您答复（首问负责）",
     },
     "en": {
@@ -34,6 +35,7 @@ _LINES: dict[str, dict[str, str]] = {
         "decision.undo": "The approval of {count} of your messages was taken back; they wait again: {title}",
         "file_waits.clients": "A client file would change too much and was not taken in: see its preview",
         "file_waits.holdings": "A holdings file has too many refused rows and was not taken in: see its preview",
+        "file_waits.dates": "A file of dated facts has too many refused rows and was not taken in: see its preview",
         "reply": "A client's reply waits for your answer",
     },
 }

@@ -27,6 +27,7 @@ from outreach.core.settings import Settings
 from outreach.ledger.append import Entry, record
 from outreach.ledger.work import Opener, Work
 from outreach.people.apply import ImportPreview, apply_import
+from outreach.people.dated_facts import DatesResult, import_dates
 from outreach.people.holdings import HoldingsResult, import_holdings
 from outreach.people.importing.findings import Finding
 from outreach.people.tables import import_waiting
@@ -121,6 +122,27 @@ def take_holdings_file(open_work: Opener, path: Path) -> DropResult:
         "rows": result.rows,
         "new": result.new,
         "changed": result.changed,
+        "unchanged": result.unchanged,
+        "rejected": result.rejected,
+    }
+    return DropResult(counts, _lines(result.findings, settings.locale))
+
+
+def take_dates_file(open_work: Opener, path: Path) -> DropResult:
+    """Import a file of dated facts, or leave it for a person. Raises BadInput when it can't be read."""
+    settings = _tidy(open_work, path.parent)
+
+    def look(result: DatesResult, sha256: bytes) -> None:
+        _doubt((Doubt("rejected", result.rejected, result.rows, settings.import_rejected_percent),), sha256)
+
+    try:
+        result = import_dates(open_work, SYSTEM, path, look=look)
+    except Doubtful as doubtful:
+        return _leave(open_work, "dates", path, doubtful)
+    counts = {
+        "rows": result.rows,
+        "new": result.new,
+        "changed": result.withdrawn,
         "unchanged": result.unchanged,
         "rejected": result.rejected,
     }

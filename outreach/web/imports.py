@@ -11,6 +11,7 @@ from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, Conflict
 from outreach.core.i18n import number_text
 from outreach.people.apply import ImportPreview, apply_import, preview_import
+from outreach.people.dated_facts import import_dates, preview_dates
 from outreach.people.holdings import import_holdings, preview_holdings
 from outreach.people.imports import my_imports, rejects_of
 from outreach.people.nightly import discard_waiting, waiting_file, waiting_files
@@ -132,6 +133,8 @@ def _begin_preview(going: Background, desk: Desk, upload: Upload) -> Task:
     def read(task: Task) -> Any:
         if upload.kind == "holdings":
             return preview_holdings(open_work, actor, upload.path)
+        if upload.kind == "dates":
+            return preview_dates(open_work, actor, upload.path)
         return preview_import(open_work, actor, upload.path, name=upload.name, progress=task.tell)
 
     return going.begin(f"{upload.id}:preview", actor.staff_id, f"{upload.kind}:preview", read)
@@ -144,6 +147,8 @@ def _begin_apply(going: Background, desk: Desk, upload: Upload) -> Task:
         result: Any
         if upload.kind == "holdings":
             result = import_holdings(open_work, actor, upload.path)
+        elif upload.kind == "dates":
+            result = import_dates(open_work, actor, upload.path)
         else:
             result = apply_import(open_work, actor, upload.path, name=upload.name, progress=task.tell)
         uploads.discard(upload)

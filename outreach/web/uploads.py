@@ -17,7 +17,7 @@ from outreach.core.errors import BadInput, NotFound
 from outreach.core.ids import new_id
 
 LARGEST = 1 << 30
-KINDS = ("clients", "holdings")
+KINDS = ("clients", "holdings", "dates")
 _PIECE = 1 << 20
 _KEPT_FOR = timedelta(days=1)
 
@@ -39,7 +39,7 @@ class Upload:
 def store(home: Path, owner: UUID | None, kind: str, name: str, source: BinaryIO) -> Upload:
     """Keep a file. Raises BadInput for a kind that there is not, or a file beyond LARGEST."""
     if kind not in KINDS:
-        raise BadInput(f"{kind!r} can't be imported here.", mend="Choose clients or holdings.")
+        raise BadInput(f"{kind!r} can't be imported here.", mend="Choose clients, holdings or dates.")
     _sweep(home)
     upload_id = new_id()
     folder = home / "uploads" / str(upload_id)

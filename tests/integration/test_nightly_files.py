@@ -211,3 +211,14 @@ def _ended(reader: Reader, where: str, meanwhile: str) -> str:
         if meanwhile not in page:
             return page
     raise AssertionError(page)
+
+
+def test_dated_facts_come_the_same_way(open_work: Opener, people: Firm, night: Night) -> None:
+    night(rows())
+    header = "client_no,kind,date\n"
+    good = header + "C001,product-maturity,2027-06-10\n"
+    assert night(good, "dates").counts["new"] == 1
+    unknown = "".join(f"X{one},product-maturity,2027-06-10\n" for one in range(20))
+    assert night(good + unknown, "dates").counts == {"waiting": 1}
+    [left] = waiting(open_work, people)
+    assert (left.kind, [one.code for one in left.doubts]) == ("dates", ["rejected"])

@@ -146,3 +146,27 @@ def test_the_sample_files(people: Firm, sign_in: SignIn, name: str) -> None:
     files = {"file": (name, (SAMPLES / name).read_bytes(), "text/csv")}
     said = _settled(reader, reader.post("/import", files).headers["location"])
     assert "Rows 92" in said
+
+
+def test_dated_facts_likewise(open_work: Opener, people: Firm, sign_in: SignIn) -> None:
+    with open_work() as work:
+        make_client(work, people.b01, client_no="D001")
+    content = (
+        "client_no,kind,date,subject,withdrawn\nD001,product-maturity,2027-06-10,一号,\nD001,x y,soon,,\n"
+    )
+    reader = sign_in(people.operator)
+    assert "Dated facts" in reader.read("/import")
+    place = reader.post("/import", _file(content, "d.csv"), kind="dates").headers["location"]
+    said = _settled(reader, place)
+    assert "product-maturity 1" in said
+    assert "Withdrawn" in said
+    assert "The kind is missing" in said
+    assert reader.post(f"{place}/apply").status_code == 303
+    said = _settled(reader, place)
+    assert "Imported, in one transaction" in said
+    rejected = re.search(r"/imports/[0-9a-f-]+/rejected\.csv", reader.get(place).text)
+    assert rejected is not None
+    assert "x y" in reader.get(rejected[0]).text
+    assert "Dated facts" in reader.read("/import")
+    with open_work() as work:
+        assert work.conn.execute(text("SELECT count(*) FROM client_date")).scalar_one() == 1

@@ -70,6 +70,7 @@ ACTIONS: dict[str, Pair] = {
 OBJECTS: dict[str, Pair] = {
     "clients": ("客户资料", "clients"),
     "holdings": ("持仓", "holdings"),
+    "dates": ("客户日期", "dated facts"),
     "research": ("研究报告", "research reports"),
     "market-event": ("市场事件", "market events"),
     "market-events": ("市场事件", "market events"),

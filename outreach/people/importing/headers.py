@@ -116,6 +116,16 @@ HOLDING_HEADERS: Mapping[str, tuple[str, ...]] = {
     ),
 }
 
+DATE_HEADERS: Mapping[str, tuple[str, ...]] = {
+    "client_no": CLIENT_HEADERS["client_no"],
+    "kind": _names("事项 | 事项类型 | 日期类型 | 类型 | 事件类型 | kind | date kind | type | event"),
+    "date": _names("日期 | 事项日期 | 到期日 | 到期日期 | 生效日期 | date | on date | due date | due on"),
+    "subject": _names(
+        "标的 | 产品名称 | 产品 | 主题 | 名称 | 内容 | subject | product | product name | about"
+    ),
+    "withdrawn": _names("撤销 | 作废 | 取消 | 撤销标志 | withdrawn | cancelled | canceled | void"),
+}
+
 # A running number that spreadsheets add says nothing about a client.
 _ROW_NUMBERS = frozenset({"序号", "行号", "no", "#", "rowno", "index"})
 _SEPARATORS = re.compile(r"[\s_\-./*:：'\"“”#]+")

@@ -309,4 +309,36 @@ TEXTS: Mapping[str, Text] = {
         "Row {first} has another quantity for this client, code and date.",
         "同一客户多个账户的持仓请先合计。", "Add up the accounts of one client first.",
     ),
+    # ── dated facts ──
+    "fact_kind_form": _reject(
+        "事项缺失，或不是小写字母、数字和连字符。",
+        "The kind is missing, or not made of lower-case letters, digits and hyphens.",
+        "请写成任务中的名称，如 product-maturity。",
+        "Write it as the jobs name it, such as product-maturity.",
+    ),
+    "fact_kind_unused": _warning(
+        "没有任务使用这一事项，不会因此发送任何消息。", "No job goes by this kind: nothing will be sent for it.",
+        "请核对名称，或先发布使用它的任务。", "Check its spelling, or publish a job that goes by it.",
+    ),
+    "fact_date_form": _reject(
+        "缺少日期，或日期无法识别。", "The date is missing or can't be read.",
+        "请写成 2027-01-05。", "Write it like 2027-01-05.",
+    ),
+    "fact_again": _reject(
+        "第 {first} 行对同一事项的撤销标志与本行相反。",
+        "Row {first} says the opposite of whether this fact is withdrawn.",
+        "只保留其中一行。", "Keep one of the two rows.",
+    ),
+    "subject_long": _reject(
+        "标的超过 {limit} 个字符，无法写入短信。", "The subject has more than {limit} characters; clients read it.",
+        "请缩短。", "Shorten it.",
+    ),
+    "subject_form": _reject(
+        "标的是公式、错误值或被改成数字的内容。",
+        "The subject is a formula, an error, or something that a spreadsheet made a number of.", *_EXPORT_AS_TEXT
+    ),
+    "withdrawn_unknown": _reject(
+        "撤销标志无法识别。", "It can't be read whether this is withdrawn.",
+        "请写“是”或留空。", "Write yes, or nothing.",
+    ),
 }  # fmt: skip

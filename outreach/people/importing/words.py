@@ -84,6 +84,10 @@ YES = frozenset(
     "是 y yes true t 1 on 拒收 已拒收 退订 已退订 拒绝 不接收 全部拒收 免打扰 "
     "optout optedout unsubscribed stop √ x".split()
 )
+WITHDRAWN_YES = frozenset(
+    "是 y yes true t 1 撤销 已撤销 作废 已作废 取消 withdrawn cancelled canceled √ x".split()
+)
+WITHDRAWN_NO = frozenset("否 n no false f 0 有效 正常 valid".split())
 NO = frozenset(
     "否 n no false f 0 off 接收 正常接收 正常 同意 愿意 未拒收 未退订 不拒收 optin optedin subscribed".split()
 )
