@@ -34,6 +34,7 @@ from outreach.content.in_force import (
 )
 from outreach.content.render import Rendered
 from outreach.core import clock
+from outreach.core.access import Role
 from outreach.core.errors import BadInput, NotFound
 from outreach.core.settings import Settings
 from outreach.ledger.work import Work
@@ -159,7 +160,7 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
             send_at=send_at,
             expires_at=send_at + LIFE,
         ),
-        per_branch=True,
+        per_branch=policy.meta.scope == "branch",
         channels=channels,
         send_window=work.settings.send_window or DEFAULT_WINDOW,
         category=category,
@@ -193,10 +194,11 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
 
 
 def advisors_policy(work: Work, category: str, *, phrase: bool = False) -> PolicyVersion:
-    """The policy that governs what advisors write in ``category``; a ``phrase`` of the phrase book has its own, where
-    there is one. Raises NotFound when there is none."""
+    """The policy that governs what advisors write in ``category``; a ``phrase`` of the phrase book, and what head
+    office puts up, has its own, where there is one. Raises NotFound when there is none."""
     governing = [one for one in policies_in_force(work.conn) if category in one.meta.governs.categories]
-    for authors in ("phrases", "advisors") if phrase else ("advisors",):
+    own = [name for name, has in (("phrases", phrase), ("head-office", _is_head_office(work))) if has]
+    for authors in (*own, "advisors"):
         for policy in governing:
             if policy.meta.governs.authors == authors:
                 return policy
@@ -204,6 +206,10 @@ def advisors_policy(work: Work, category: str, *, phrase: bool = False) -> Polic
         f"No policy governs what advisors write in the category {category}.",
         mend="Compliance publishes one with governs.authors = “advisors”.",
     )
+
+
+def _is_head_office(work: Work) -> bool:
+    return any(grant.role is Role.HEAD_OFFICE for grant in work.actor.grants)
 
 
 def first_words(draft: RequestDraft) -> str:

@@ -149,7 +149,8 @@ def queue_request(work: Work, draft: RequestDraft) -> Queued:
     if left:
         record(work, Entry("left_out", {"occurrence_id": occurrence_id, "count": len(left)}))
     put_up(work, submissions.values(), draft_plan.lexicon_digest)
-    return Queued(occurrence_id, tuple(submissions.values()), tuple(item.id for item in messages), len(left))
+    put = tuple(dict.fromkeys(submissions.values()))
+    return Queued(occurrence_id, put, tuple(item.id for item in messages), len(left))
 
 
 def _make(work: Work, draft: RequestDraft, plan: Plan) -> list[_Made]:

@@ -25,6 +25,7 @@ from outreach.messages.recheck import facts_for, verdict
 from outreach.messages.states import State, move
 from outreach.messages.tables import message
 from outreach.review.gate import bound_digests
+from outreach.review.holding import held_branches, rest_held
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,12 @@ def _last_look(work: Work, rows: Sequence[AnyRow], now: datetime) -> list[tuple[
     opened = open_sealed(work, [row.payload_id for row in rows])
     facts = facts_for(work.conn, ids)
     fit: list[tuple[AnyRow, Opened, Payload]] = []
+    resting = held_branches(work.conn, {row.submission_id for row in rows})
+    for submission_id, branch_id in resting:
+        rest_held(work.conn, submission_id, [branch_id])
     for row in rows:
+        if (row.submission_id, row.branch_id) in resting:
+            continue
         kept = opened.get(row.payload_id)
         binding = bound.get(row.id)
         if binding is None:

@@ -115,6 +115,8 @@ KINDS: dict[str, frozenset[str]] = {
     "decision": _kind(_DECIDING),
     "release": _kind(_DECIDING),
     "undo": _kind(_DECIDING),
+    # a branch holds what the firm approved for all, or lets it go on
+    "branch_hold": _kind(f"{_DECIDING} action"),
     "standing_approval": _kind(f"{_DECIDING} action expires_at"),
     "left_out": _kind(
         "occurrence_id submission_id job template template_version rule article count clients digest send_date"

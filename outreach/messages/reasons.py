@@ -212,6 +212,13 @@ REASONS: dict[str, Reason] = {
         "Read the changed text.",
         "art. 63",
     ),
+    "branch_hold": Reason(
+        "营业部暂缓发送给本部客户。",
+        "The branch holds it for its own clients.",
+        "可在“总部统一服务”页面放行。",
+        "Let it go out on the page “From head office”.",
+        "art. 7",
+    ),
     "undone": Reason(
         "审批已撤销。", "The approval was taken back.", "请重新审批。", "Decide again.", "art. 63"
     ),

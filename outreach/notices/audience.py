@@ -73,6 +73,33 @@ def on_decision_made(work: Work, event: DecisionMade) -> None:
     }
     told = {author for author in authors if author != made.actor_id}
     tell(work, told, "decision", params)
+    if row.branch_id is None and verb == "approve":
+        tell(
+            work,
+            _branches_concerned(work, row.id),
+            "firm_approved",
+            {"title": params["title"], "category": row.category},
+        )
+
+
+def _branches_concerned(work: Work, submission_id: UUID) -> list[UUID]:
+    """Managers and deputies of the branches whose clients a company-wide submission reaches: they may hold it."""
+    branches = select(message.c.branch_id).where(
+        message.c.submission_id == submission_id, message.c.state == State.APPROVED.value
+    )
+    return list(
+        work.conn.execute(
+            select(staff_role.c.staff_id)
+            .join(staff, staff.c.id == staff_role.c.staff_id)
+            .where(
+                staff_role.c.role.in_([Role.MANAGER.value, Role.DEPUTY.value]),
+                staff_role.c.branch_id.in_(branches),
+                _today(work),
+                staff.c.status == "active",
+            )
+            .distinct()
+        ).scalars()
+    )
 
 
 def on_file_waits(work: Work, event: FileWaits) -> None:

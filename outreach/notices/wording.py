@@ -21,6 +21,7 @@ _LINES: dict[str, dict[str, str]] = {
         "decision.return": "您提交的 {count} 条消息被退回：{title}",
         "decision.reject": "您提交的 {count} 条消息被否决：{title}",
         "decision.undo": "对您提交的 {count} 条消息的批准已撤销，重新等待审批：{title}",
+        "firm_approved": "总部统一服务已批准，将发给本营业部客户，如有需要可暂缓：{title}",
         "file_waits.clients": "今日的客户文件变动过大，未自动导入，请查看预览后决定",
         "file_waits.holdings": "今日的持仓文件拒收行过多，未自动导入，请查看预览后决定",
         "file_waits.dates": "今日的客户日期文件拒收行过多，未自动导入，请查看预览后决定",
@@ -33,6 +34,7 @@ _LINES: dict[str, dict[str, str]] = {
         "decision.return": "{count} of your messages were returned: {title}",
         "decision.reject": "{count} of your messages were rejected: {title}",
         "decision.undo": "The approval of {count} of your messages was taken back; they wait again: {title}",
+        "firm_approved": "Approved by head office, to your clients too; hold it if need be: {title}",
         "file_waits.clients": "A client file would change too much and was not taken in: see its preview",
         "file_waits.holdings": "A holdings file has too many refused rows and was not taken in: see its preview",
         "file_waits.dates": "A file of dated facts has too many refused rows and was not taken in: see its preview",
@@ -86,4 +88,6 @@ def _path(kind: str, params: Mapping[str, Any]) -> str:
         return "/mine"
     if kind == "file_waits":
         return "/import"
+    if kind == "firm_approved":
+        return "/firm"
     return "/replies"

@@ -20,6 +20,7 @@ from outreach.messages.suppress import stop
 from outreach.messages.tables import message
 from outreach.review.binding import Verdict, among, bound, move_bound, record_decision, write_decision
 from outreach.review.eyes import other_eyes, own_words
+from outreach.review.holding import held_branches, rest_held
 from outreach.review.policies import Policy, refusal
 from outreach.review.relex import recheck_words
 from outreach.review.submissions import Submission, refresh_state
@@ -98,6 +99,9 @@ def approve_locked(
             due_at=func.greatest(message.c.send_at, made.undo_until),
         )
         _wait(work, waits, made.undo_until)
+        if submission.branch_id is None:
+            held = held_branches(work.conn, [submission.id])
+            rest_held(work.conn, submission.id, {branch_id for _, branch_id in held})
         record_decision(work, submission, made, decision_id, bounds, {row.id: row for row in fit})
         decisions = (decision_id,)
         _wake(work, submission, min(row.send_at for row in fit), made.undo_until)

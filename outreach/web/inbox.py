@@ -19,11 +19,13 @@ from outreach.core.errors import BadInput
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import Decided, approve, reject, return_
 from outreach.review.detail import Detail, message_detail
+from outreach.review.holding import firm_submissions
 from outreach.review.inbox import Filters, Line, LinePage, counts, list_messages, list_waiting
 from outreach.review.policies import policy_for
 from outreach.review.standing import grant_standing
 from outreach.review.submissions import submission_for
 from outreach.review.undo import undo
+from outreach.web import firm
 from outreach.web.frame import Desk, mail_page
 from outreach.web.pieces import Piece, pieces_of
 
@@ -35,6 +37,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     """The routes."""
     routes = APIRouter()
     here = Annotated[Desk, Depends(desk)]
+    routes.include_router(firm.router(desk))
 
     @routes.get("/inbox")
     def inbox(
@@ -56,6 +59,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 following=page.next_after,
                 after=after,
                 counts=counts(work),
+                from_head_office=len(firm_submissions(work)) if not _decides_for_all(desk) else 0,
                 text=text,
                 mode=mode,
                 flagged=flagged,
@@ -202,6 +206,10 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         return desk.go("/inbox", said)
 
     return routes
+
+
+def _decides_for_all(desk: Desk) -> bool:
+    return desk.actor.scope(Permission.DECIDE) is None
 
 
 def pieces(detail: Detail) -> list[Piece]:

@@ -19,6 +19,7 @@ PAGES = {
         "/replies",
         "/clients",
         "/conflicts",
+        "/firm",
         "/left-out",
         "/import",
         "/calendar",

@@ -198,6 +198,7 @@ CREATE TABLE branch_hold (
     lifted_at timestamptz,
     lifted_by uuid REFERENCES staff
 );
+CREATE INDEX submission_firm ON submission (expires_at, id) WHERE branch_id IS NULL;
 CREATE UNIQUE INDEX branch_hold_standing ON branch_hold (submission_id, branch_id) WHERE lifted_at IS NULL;
 
 -- ── care: letters to post ─────────────────────────────────────────────────────────────────────────────────
