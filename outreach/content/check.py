@@ -139,9 +139,7 @@ def _disclosures(
     return faults
 
 
-def _samples(
-    base: str, source: Source, meta: TemplateFile, matcher: Matcher, tried: Renderer
-) -> list[Fault]:
+def _samples(base: str, source: Source, meta: TemplateFile, matcher: Matcher, tried: Renderer) -> list[Fault]:
     faults: list[Fault] = []
     text = source.files.get("samples.toml")
     if text is None:

@@ -17,7 +17,7 @@ from outreach.content.loader import ContentSet, load_folder
 from outreach.content.matcher import compile_lexicons
 from outreach.content.publish import latest_versions
 from outreach.content.tree import tree_in_force, tree_of, write_tree
-from outreach.content.trial import try_here
+from outreach.content.trial import Renderer, Tried, Try, try_here, try_out
 from outreach.core.errors import Misconfigured
 
 
@@ -29,6 +29,7 @@ class Proof:
     content: ContentSet
     own: tuple[Fault, ...]
     elsewhere: tuple[Fault, ...]
+    tried: tuple[tuple[Try, Tried], ...] = ()
 
     @property
     def faults(self) -> tuple[Fault, ...]:
@@ -44,13 +45,20 @@ def proof_of(conn: Connection, kind: str, name: str, files: Mapping[str, str]) -
     here = tree_of(kind, name, files)
     standing = tree_in_force(conn)
     before = {path: text for path, text in standing.items() if not _belongs(path, here, kind, name)}
-    content, faults = _read(before | here, kind, name, untrusted=name if kind == "template" else "")
+    tried: list[tuple[Try, Tried]] = []
+
+    def try_and_keep(files: Mapping[str, str], tries: list[Try]) -> list[Tried]:
+        found = try_out(files, tries)
+        tried.extend(zip(tries, found, strict=True))
+        return found
+
+    content, faults = _read(before | here, kind, name, try_and_keep if kind == "template" else try_here)
     own = tuple(fault for fault in faults if _belongs(fault.file, here, kind, name))
     others = [fault for fault in faults if fault not in own]
     if others:
-        known = {(fault.file, fault.message) for fault in _read(standing, kind, name, untrusted="")[1]}
+        known = {(fault.file, fault.message) for fault in _read(standing, kind, name, try_here)[1]}
         others = [fault for fault in others if (fault.file, fault.message) not in known]
-    return Proof(content, own, tuple(others))
+    return Proof(content, own, tuple(others), tuple(tried))
 
 
 def nothing_lost(conn: Connection, content: ContentSet) -> None:
@@ -68,8 +76,8 @@ def _belongs(path: str, here: Mapping[str, str], kind: str, name: str) -> bool:
     return path in here or (kind == "template" and path.startswith(f"templates/{name}/"))
 
 
-def _read(tree: Mapping[str, str], kind: str, name: str, *, untrusted: str) -> tuple[ContentSet, list[Fault]]:
-    """The tree and its faults. Only what depends on (kind, name) is tried; ``untrusted`` in a process of its own."""
+def _read(tree: Mapping[str, str], kind: str, name: str, tried: Renderer) -> tuple[ContentSet, list[Fault]]:
+    """The tree and its faults. Only what depends on (kind, name) is tried, by ``tried``."""
     with TemporaryDirectory(prefix="outreach-content-") as folder:
         write_tree(Path(folder), tree)
         content, faults = load_folder(Path(folder))
@@ -79,9 +87,5 @@ def _read(tree: Mapping[str, str], kind: str, name: str, *, untrusted: str) -> t
     if kind in ("lexicon", "disclosures"):
         touched = set(content.templates)
     for one in sorted(touched & set(content.templates)):
-        base, source = f"templates/{one}", content.templates[one]
-        if one == untrusted:
-            faults += check_template(base, source, matcher, disclosures)
-        else:
-            faults += check_template(base, source, matcher, disclosures, try_here)
+        faults += check_template(f"templates/{one}", content.templates[one], matcher, disclosures, tried)
     return content, sorted(faults)

@@ -24,16 +24,10 @@ from outreach.composing.keeping import close_draft, discard_draft, keep_draft, o
 from outreach.composing.own import list_own, own_message
 from outreach.composing.pending import personalise, resubmit, skip, withdraw
 from outreach.composing.requests import RequestDraft, preview_request, queue_request
-from outreach.content.drafts import (
-    discard,
-    draft_for,
-    publish_draft,
-    return_draft,
-    save,
-    submit,
-    take_over,
-)
-from outreach.content.drafts import start as start_draft
+from outreach.content.deciding import publish_draft, return_draft, submit
+from outreach.content.drafts import draft_for
+from outreach.content.editing import discard, save, take_over
+from outreach.content.editing import start as start_draft
 from outreach.core import clock
 from outreach.core.access import SYSTEM
 from outreach.core.errors import Conflict, Forbidden, NotFound
@@ -118,13 +112,13 @@ REFUSED: dict[str, Act] = {
     "composing.requests.queue_request": lambda work, it: queue_request(
         work, RequestDraft((it.client,), text="您好")
     ),
-    "content.drafts.discard": lambda work, it: discard(work, it.draft, 1),
+    "content.deciding.publish_draft": lambda work, it: publish_draft(work, it.draft, 1),
+    "content.deciding.return_draft": lambda work, it: return_draft(work, it.draft, 1, "x"),
+    "content.deciding.submit": lambda work, it: submit(work, it.draft, 1),
     "content.drafts.draft_for": lambda work, it: draft_for(work, it.draft),
-    "content.drafts.publish_draft": lambda work, it: publish_draft(work, it.draft, 1),
-    "content.drafts.return_draft": lambda work, it: return_draft(work, it.draft, 1, "x"),
-    "content.drafts.save": lambda work, it: save(work, it.draft, 1, {}),
-    "content.drafts.submit": lambda work, it: submit(work, it.draft, 1),
-    "content.drafts.take_over": lambda work, it: take_over(work, it.draft, 1),
+    "content.editing.discard": lambda work, it: discard(work, it.draft, 1),
+    "content.editing.save": lambda work, it: save(work, it.draft, 1, {}),
+    "content.editing.take_over": lambda work, it: take_over(work, it.draft, 1),
     "delivery.replies.list_replies": lambda work, it: list_replies(work),
     "delivery.replies.mark_answered": lambda work, it: mark_answered(work, it.reply),
     "delivery.replies.replies_by_id": lambda work, it: replies_by_id(work, [it.reply]),

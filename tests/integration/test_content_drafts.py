@@ -8,21 +8,9 @@ from uuid import UUID
 import pytest
 from sqlalchemy import select, text, update
 
-from outreach.content.drafts import (
-    LARGEST,
-    Draft,
-    discard,
-    draft_for,
-    files_in_force,
-    may_publish,
-    open_drafts,
-    publish_draft,
-    return_draft,
-    save,
-    start,
-    submit,
-    take_over,
-)
+from outreach.content.deciding import publish_draft, return_draft, submit
+from outreach.content.drafts import LARGEST, Draft, draft_for, files_in_force, may_publish, open_drafts
+from outreach.content.editing import discard, save, start, take_over
 from outreach.content.in_force import lexicons_in_force, template_in_force
 from outreach.content.loader import load_folder
 from outreach.content.publish import digest_of, publish

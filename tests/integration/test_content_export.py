@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import select, text
 
 from outreach.auth.passwords import set_password
+from outreach.content.deciding import publish_draft, submit
 from outreach.content.difference import changes
-from outreach.content.drafts import publish_draft, save, start, submit
+from outreach.content.editing import save, start
 from outreach.content.export import export_content, write_folder, zipped
 from outreach.content.loader import load_folder
 from outreach.content.publish import publish
