@@ -3,11 +3,13 @@
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from outreach.app import wire
+from outreach.composing.compose import compose_occurrence
 from outreach.composing.drafts import RequestDraft
 from outreach.composing.requests import queue_request
+from outreach.content.in_force import policy_in_force
 from outreach.core import clock
 from outreach.core.access import Actor, Role
 from outreach.core.errors import BadInput, Conflict, Forbidden, NotFound, RuleBroken
@@ -17,7 +19,9 @@ from outreach.people.staff import NewStaff, actor_for, add_staff
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.holding import firm_submissions, hold_for_branch, lift_hold
 from outreach.review.tables import submission
+from outreach.scheduling.tables import occurrence
 from tests.support.builders import FAR, make_client
+from tests.support.occurrences import make_occurrence
 from tests.support.pages import SignIn
 from tests.support.sending import Post, mobile
 
@@ -233,3 +237,24 @@ def test_the_page_holds_and_lets_go(post: Post, second: Actor, put_up: UUID, sig
     assert reader.post(where, act="burn").status_code == 400
     other = f"/firm/{put_up}/{post.people.b02.id}"
     assert reader.post(other, act="hold", reason="x").status_code == 403
+
+
+def test_a_job_under_a_policy_of_the_firm_is_one_submission_too(post: Post, second: Actor) -> None:
+    with post.open_work() as work:
+        for team in (post.people.b01, post.people.b02, post.people.b02):
+            make_client(work, team, mobile=mobile(), email=None)
+        occurrence_id = make_occurrence(work, "new-year", send_at=clock.now())
+        work.conn.execute(
+            update(occurrence)
+            .where(occurrence.c.id == occurrence_id)
+            .values(policy_version_id=policy_in_force(work.conn, "firm-batch").id)
+        )
+    compose_occurrence(post.open_work, occurrence_id)
+    with post.open_work() as work:
+        row = work.conn.execute(select(submission.c.id, submission.c.branch_id)).one()
+    assert row.branch_id is None
+    assert hold(post, row.id) == 0
+    assert approve(post, second, row.id) == 3
+    send(post)
+    assert states(post, post.people.b01.id) == [("approved", "branch_hold")]
+    assert states(post, post.people.b02.id) == [("sent", None)] * 2
