@@ -1,27 +1,34 @@
 """The lexicon's matcher: finds phrases however they are disguised, and leaves lawful wording alone (DOMAIN.md §3).
 
 Two readings of a text are searched. The *close* reading drops everything between characters and serves
-Chinese; the *word* reading keeps words apart and serves English. Both fold width (NFKC), case and traditional
-characters. Only where something is found is the way back to the original's positions worked out.
+Chinese; the *word* reading keeps words apart and serves English; where a sign stands inside a word, the text is read
+once more without such signs. All fold width, case, accents, traditional characters and look-alikes (``folding``).
+Only where something is found is the way back to the original's positions worked out.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
 from operator import add
-from typing import Any, Literal
+from typing import Literal
 
 import ahocorasick
-from opencc import OpenCC
 
+from outreach.content.folding import folded
 from outreach.content.formats import LexiconFile
 
 Severity = Literal["block", "flag"]
-_LATIN = re.compile(r"[A-Za-z\uff21-\uff5a]")
+_LETTER = r"A-Za-z\u00c0-\u052f\u1d00-\u1fff\u2100-\u214f\u2460-\u24ff\uff21-\uff5a\U0001d400-\U0001f1ff"
+_LATIN = re.compile(f"[{_LETTER}]")
+_APOSTROPHES = frozenset("'’‘`´′‛＇ʼ")
+# What stands between two letters of a word: a full stop, a hyphen, an asterisk, a picture. Each begins with what it
+# looks for, so that the letters before are passed over quickly.
+_INSIDE = re.compile(rf"[^\w\s](?<=[{_LETTER}].)(?:[^\w\s]|_)*(?=[{_LETTER}])")
+_UNDERSCORED = re.compile(rf"_(?<=[{_LETTER}]_)(?:[^\w\s]|_)*(?=[{_LETTER}])")
 _SPELT = re.compile(r"(?<!\S)\w(?: \w(?!\S)){2,}")
 _SPACED = re.compile(r" \w \w \w ")  # somebody spells something: dear at every place, so looked for first
+_PAUSE = re.compile("[，,、。．.；;！!？?：:…—]|\\n\\s*\\n")
 _ENDS = frozenset("。！？!?；;\n")
 
 
@@ -50,31 +57,11 @@ class _Phrase:
     opening: bool
 
 
-@cache
-def _simplified(character: str) -> str:
-    return str(_converter().convert(character))
-
-
-@cache
-def _converter() -> Any:
-    return OpenCC("t2s")
-
-
-def _folded(character: str) -> str:
-    """One character in the form that is compared; it may become several, or none."""
-    out = []
-    for one in unicodedata.normalize("NFKC", character).casefold():
-        if unicodedata.category(one) in {"Cf", "Mn", "Me"}:
-            continue
-        out.append(_simplified(one) if ord(one) > 0x2E7F else one)
-    return "".join(out)
-
-
 class _Close(dict[int, str]):
     """For str.translate: folds, and drops whatever is neither letter nor digit."""
 
     def __missing__(self, code: int) -> str:
-        kept = "".join(one for one in _folded(chr(code)) if one.isalnum())
+        kept = "".join(one for one in folded(chr(code)) if one.isalnum())
         self[code] = kept
         return kept
 
@@ -84,12 +71,12 @@ class _Words(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        if character in "'’‘＇ʼ":
+        if character in _APOSTROPHES:
             kept = ""
         else:
-            folded = _folded(character)
-            kept = "".join(one if one.isalnum() else " " for one in folded)
-            if not folded and unicodedata.category(character) not in {"Cf", "Mn", "Me"}:
+            plain = folded(character)
+            kept = "".join(one if one.isalnum() else " " for one in plain)
+            if not plain and unicodedata.category(character) not in {"Cf", "Mn", "Me"}:
                 kept = " "
         self[code] = kept
         return kept
@@ -104,6 +91,23 @@ def _close(text: str) -> str:
 
 def _words(text: str) -> str:
     return " ".join(text.translate(_WORDS).split())
+
+
+def signs_inside(text: str) -> frozenset[int]:
+    """Where signs stand inside words of ``text``; an apostrophe alone belongs there."""
+    found = list(_INSIDE.finditer(text))
+    if "_" in text:
+        found += _UNDERSCORED.finditer(text)
+    return frozenset(
+        at
+        for one in found
+        if not _APOSTROPHES.issuperset(one.group())
+        for at in range(one.start(), one.end())
+    )
+
+
+def _without(text: str, dropped: Collection[int]) -> str:
+    return "".join(one for at, one in enumerate(text) if at not in dropped)
 
 
 def _is_latin(text: str) -> bool:
@@ -126,8 +130,8 @@ class Matcher:
                 word.setdefault(f" {reading} ", []).append(phrase)
                 joined = reading.replace(" ", "")
                 spelt.setdefault(joined, []).append(phrase)
-                if joined != reading:
-                    word.setdefault(f" {joined} ", []).append(phrase)
+                for other in {joined, _words(_without(phrase.text, signs_inside(phrase.text)))} - {reading}:
+                    word.setdefault(f" {other} ", []).append(phrase)
             else:
                 close.setdefault(_close(phrase.text), []).append(phrase)
         for automaton, table in ((self._close, close), (self._word, word), (self._spelt, spelt)):
@@ -141,8 +145,8 @@ class Matcher:
         self._pairs = frozenset(key[:2] for key in close if len(key) > 1)
         self._singles = frozenset(key for key in close if len(key) == 1)
         self._ascii_too = any(key.isascii() for key in close)
-        self._close_exceptions = [_close(one) for one in exceptions if not _is_latin(one)]
-        self._word_exceptions = [f" {_words(one)} " for one in exceptions if _is_latin(one)]
+        self._close_exceptions = [(_close(one), _pauses(one)) for one in exceptions if not _is_latin(one)]
+        self._word_exceptions = [(f" {_words(one)} ", _pauses(one)) for one in exceptions if _is_latin(one)]
 
     def find(self, text: str) -> list[Hit]:
         """Every phrase in ``text`` that no exception covers, in order of position."""
@@ -168,12 +172,12 @@ class Matcher:
     def _in_close(
         self, text: str, reading: str, found: Sequence[tuple[int, int, list[_Phrase]]]
     ) -> Iterator[Hit]:
-        covered = _covered(reading, self._close_exceptions)
         places = [at for at, character in enumerate(text) for _ in _CLOSE[ord(character)]]
+        lawful = _lawful(text, reading, places, self._close_exceptions, ends=1)
         for start, end, many in found:
-            if any(low <= start and end <= high for low, high in covered):
-                continue
             first, last = places[start], places[end - 1] + 1
+            if any(low <= first and last <= high for low, high in lawful):
+                continue
             for phrase in many:
                 if phrase.opening and start != 0:
                     continue
@@ -186,20 +190,46 @@ class Matcher:
         reading = f" {_words(text)} "
         found = [(end + 1 - length, end + 1, many) for end, (length, many) in self._word.iter(reading)]
         runs = list(_SPELT.finditer(reading, 1, len(reading) - 1)) if _SPACED.search(reading) else []
+        broken = signs_inside(text)
+        if broken:
+            yield from self._in_broken_words(text, broken)
         if not found and not runs:
             return
         _, places = _worded(text)
-        covered = _covered(reading, self._word_exceptions)
+        lawful = _lawful(text, reading, places, self._word_exceptions, ends=3)
         for start, end, many in found:
-            if any(low <= start and end <= high for low, high in covered):
-                continue
             # The spaces at both ends belong to the pattern, not to the phrase.
             first, last = places[start], places[end - 3] + 1
+            if any(low <= first and last <= high for low, high in lawful):
+                continue
             for phrase in many:
                 if not phrase.opening or start == 0:
                     yield _hit(phrase, first, last)
         for run in runs:
             yield from self._spelt_out(run.start() - 1, run.group().replace(" ", ""), places)
+
+    def _in_broken_words(self, text: str, dropped: Collection[int]) -> Iterator[Hit]:
+        """Phrases with a sign inside a word (``guar.antee``); the signs are ``dropped``."""
+        kept = [at for at in range(len(text)) if at not in dropped]
+        whole = _without(text, dropped)
+        reading = f" {_words(whole)} "
+        found = [(end + 1 - length, end + 1, many) for end, (length, many) in self._word.iter(reading)]
+        if not found:
+            return
+        _, places = _worded(text)
+        lawful = _lawful(text, f" {_words(text)} ", places, self._word_exceptions, ends=3)
+        _, places = _worded(whole)
+        places = [kept[at] for at in places]
+        lawful += _lawful(text, reading, places, self._word_exceptions, ends=3)
+        for start, end, many in found:
+            first, last = places[start], places[end - 3] + 1
+            if not any(at in dropped for at in range(first, last)):
+                continue
+            if any(low <= first and last <= high for low, high in lawful):
+                continue
+            for phrase in many:
+                if not phrase.opening or start == 0:
+                    yield _hit(phrase, first, last)
 
     def _spelt_out(self, begin: int, joined: str, places: Sequence[int]) -> Iterator[Hit]:
         """Phrases in a run of single letters, each by its first place; ``begin`` is where the run begins in the word
@@ -232,12 +262,23 @@ def _worded(text: str) -> tuple[str, list[int]]:
     return "".join(letters), places
 
 
-def _covered(reading: str, exceptions: Iterable[str]) -> list[tuple[int, int]]:
+def _pauses(text: str) -> int:
+    """How often a reader pauses in ``text``: two clauses are not one."""
+    return len(_PAUSE.findall(text))
+
+
+def _lawful(
+    text: str, reading: str, places: Sequence[int], exceptions: Iterable[tuple[str, int]], *, ends: int
+) -> list[tuple[int, int]]:
+    """Where exceptions stand in ``text``, of which ``reading`` is a reading; ``ends`` is how far behind an exception's
+    end its last letter stands. An exception covers one clause: 无风险。利率… is not 无风险利率."""
     spans: list[tuple[int, int]] = []
-    for exception in exceptions:
+    for exception, pauses in exceptions:
         at = reading.find(exception)
         while at >= 0:
-            spans.append((at, at + len(exception)))
+            first, last = places[at], places[at + len(exception) - ends] + 1
+            if _pauses(text[first:last]) <= pauses:
+                spans.append((first, last))
             at = reading.find(exception, at + 1)
     return spans
 

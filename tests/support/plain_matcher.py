@@ -9,17 +9,15 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
-from typing import Any, Literal
+from typing import Literal
 
 import ahocorasick
-from opencc import OpenCC
 
+from outreach.content.folding import folded
 from outreach.content.formats import LexiconFile
-from outreach.content.matcher import Hit
+from outreach.content.matcher import Hit, signs_inside
 
 Severity = Literal["block", "flag"]
-_LATIN = re.compile(r"[A-Za-z\uff21-\uff5a]")
 _SPELT = re.compile(r"(?<!\S)\w(?: \w(?!\S)){2,}")
 _ENDS = frozenset("。！？!?；;\n")
 
@@ -35,31 +33,11 @@ class _Phrase:
     opening: bool
 
 
-@cache
-def _simplified(character: str) -> str:
-    return str(_converter().convert(character))
-
-
-@cache
-def _converter() -> Any:
-    return OpenCC("t2s")
-
-
-def _folded(character: str) -> str:
-    """One character in the form that is compared; it may become several, or none."""
-    out = []
-    for one in unicodedata.normalize("NFKC", character).casefold():
-        if unicodedata.category(one) in {"Cf", "Mn", "Me"}:
-            continue
-        out.append(_simplified(one) if ord(one) > 0x2E7F else one)
-    return "".join(out)
-
-
 class _Close(dict[int, str]):
     """For str.translate: folds, and drops whatever is neither letter nor digit."""
 
     def __missing__(self, code: int) -> str:
-        kept = "".join(one for one in _folded(chr(code)) if one.isalnum())
+        kept = "".join(one for one in folded(chr(code)) if one.isalnum())
         self[code] = kept
         return kept
 
@@ -69,12 +47,12 @@ class _Words(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        if character in "'’‘＇ʼ":
+        if character in "'’‘`´′‛＇ʼ":
             kept = ""
         else:
-            folded = _folded(character)
-            kept = "".join(one if one.isalnum() else " " for one in folded)
-            if not folded and unicodedata.category(character) not in {"Cf", "Mn", "Me"}:
+            plain = folded(character)
+            kept = "".join(one if one.isalnum() else " " for one in plain)
+            if not plain and unicodedata.category(character) not in {"Cf", "Mn", "Me"}:
                 kept = " "
         self[code] = kept
         return kept
@@ -89,6 +67,11 @@ def _close(text: str) -> str:
 
 def _words(text: str) -> str:
     return " ".join(text.translate(_WORDS).split())
+
+
+def _without(text: str) -> str:
+    dropped = signs_inside(text)
+    return "".join(one for at, one in enumerate(text) if at not in dropped)
 
 
 def _is_latin(text: str) -> bool:
@@ -110,8 +93,8 @@ class Matcher:
                 word.setdefault(f" {reading} ", []).append(phrase)
                 joined = reading.replace(" ", "")
                 self._spelt.setdefault(joined, []).append(phrase)
-                if joined != reading:
-                    word.setdefault(f" {joined} ", []).append(phrase)
+                for other in {joined, _words(_without(phrase.text))} - {reading}:
+                    word.setdefault(f" {other} ", []).append(phrase)
             else:
                 close.setdefault(_close(phrase.text), []).append(phrase)
         for automaton, table in ((self._close, close), (self._word, word)):
@@ -120,8 +103,8 @@ class Matcher:
             if table:
                 automaton.make_automaton()
         self._has_close, self._has_word = bool(close), bool(word)
-        self._close_exceptions = [_close(one) for one in exceptions if not _is_latin(one)]
-        self._word_exceptions = [f" {_words(one)} " for one in exceptions if _is_latin(one)]
+        self._close_exceptions = [(_close(one), _pauses(one)) for one in exceptions if not _is_latin(one)]
+        self._word_exceptions = [(f" {_words(one)} ", _pauses(one)) for one in exceptions if _is_latin(one)]
 
     def find(self, text: str) -> list[Hit]:
         """Every phrase in ``text`` that no exception covers, in order of position."""
@@ -131,19 +114,20 @@ class Matcher:
             found = [(end + 1 - length, end + 1, many) for end, (length, many) in self._close.iter(reading)]
             if found:
                 hits += self._in_close(text, reading, found)
-        if self._has_word and _LATIN.search(text):
-            hits += self._in_words(text)
+        if self._has_word:
+            hits += self._in_words(text, list(range(len(text))), [])
+            hits += self._in_broken_words(text)
         return sorted(set(hits))
 
     def _in_close(
         self, text: str, reading: str, found: Sequence[tuple[int, int, list[_Phrase]]]
     ) -> Iterator[Hit]:
-        covered = _covered(reading, self._close_exceptions)
         places = [at for at, character in enumerate(text) for _ in _CLOSE[ord(character)]]
+        lawful = _lawful(text, reading, places, self._close_exceptions, 1)
         for start, end, many in found:
-            if any(low <= start and end <= high for low, high in covered):
-                continue
             first, last = places[start], places[end - 1] + 1
+            if any(low <= first and last <= high for low, high in lawful):
+                continue
             for phrase in many:
                 if phrase.opening and start != 0:
                     continue
@@ -151,19 +135,35 @@ class Matcher:
                     continue
                 yield _hit(phrase, first, last)
 
-    def _in_words(self, text: str) -> Iterator[Hit]:
+    def _in_broken_words(self, text: str) -> list[Hit]:
+        broken = signs_inside(text)
+        kept = [at for at in range(len(text)) if at not in broken]
         letters, places = _worded(text)
+        lawful = _lawful(text, f" {letters} ", places, self._word_exceptions, 3)
+        return [
+            hit
+            for hit in self._in_words(text, kept, lawful, spelt=False)
+            if not broken.isdisjoint(range(hit.start, hit.end))
+        ]
+
+    def _in_words(
+        self, text: str, kept: list[int], lawful: list[tuple[int, int]], spelt: bool = True
+    ) -> Iterator[Hit]:
+        letters, places = _worded("".join(text[at] for at in kept))
+        places = [kept[at] for at in places]
         reading = f" {letters} "
-        covered = _covered(reading, self._word_exceptions)
+        lawful = lawful + _lawful(text, reading, places, self._word_exceptions, 3)
         for end, (length, many) in self._word.iter(reading):
             start = end + 1 - length
-            if any(low <= start and end + 1 <= high for low, high in covered):
-                continue
             # The spaces at both ends belong to the pattern, not to the phrase.
             first, last = places[start], places[end - 2] + 1
+            if any(low <= first and last <= high for low, high in lawful):
+                continue
             for phrase in many:
                 if not phrase.opening or start == 0:
                     yield _hit(phrase, first, last)
+        if not spelt:
+            return
         for run in _SPELT.finditer(letters):
             joined = run.group().replace(" ", "")
             for key, many in self._spelt.items():
@@ -192,12 +192,20 @@ def _worded(text: str) -> tuple[str, list[int]]:
     return "".join(letters), places
 
 
-def _covered(reading: str, exceptions: Iterable[str]) -> list[tuple[int, int]]:
+def _pauses(text: str) -> int:
+    return sum(one in "，,、。．.；;！!？?：:…—" for one in text) + len(re.findall(r"\n\s*\n", text))
+
+
+def _lawful(
+    text: str, reading: str, places: Sequence[int], exceptions: Iterable[tuple[str, int]], ends: int
+) -> list[tuple[int, int]]:
     spans: list[tuple[int, int]] = []
-    for exception in exceptions:
+    for exception, pauses in exceptions:
         at = reading.find(exception)
         while at >= 0:
-            spans.append((at, at + len(exception)))
+            first, last = places[at], places[at + len(exception) - ends] + 1
+            if _pauses(text[first:last]) <= pauses:
+                spans.append((first, last))
             at = reading.find(exception, at + 1)
     return spans
 
