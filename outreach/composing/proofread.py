@@ -53,7 +53,6 @@ class Proofread:
     renderings: tuple[Rendering, ...] = ()
     sentence: str = ""
     hits: tuple[Hit, ...] = ()
-    matcher: Matcher | None = None
 
     @property
     def to_mend(self) -> int:
@@ -90,7 +89,6 @@ def proofread(
         renderings=tuple(_renderings(work, proof, source, matcher, locale)) if source else (),
         sentence=said,
         hits=tuple(_apart(longest(matcher.find(said)))) if said else (),
-        matcher=matcher if kind == "lexicon" else None,
     )
 
 

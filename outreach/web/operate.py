@@ -1,4 +1,4 @@
-"""Running it: how delivery goes, what the jobs do, which content is in force. Never a message's content."""
+"""Running it: how delivery goes, and what the jobs do. Never a message's content."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -14,7 +14,7 @@ from outreach.core.access import Permission, require
 from outreach.core.errors import Forbidden
 from outreach.delivery.watch import OUTCOMES, accounts, queues, routes, settle_by_hand, unknown_outcomes
 from outreach.messages.tally import ChannelTally, by_channel
-from outreach.people.staff import branch_names, staff_names
+from outreach.people.staff import branch_names
 from outreach.scheduling.overview import job_lines
 from outreach.scheduling.tick import prepare_next
 from outreach.web.frame import Desk

@@ -34,6 +34,7 @@ document.querySelectorAll("[data-until]").forEach((element) => {
 // A form is sent once.
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (event.submitter?.hasAttribute("formtarget")) return; // into a frame: the page stays
   if (form.dataset.sent) { event.preventDefault(); return; }
   form.dataset.sent = "1";
   setTimeout(() => delete form.dataset.sent, 4000);
