@@ -8,10 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response
 
-from outreach.content.published import versions_in_force
 from outreach.core import clock
 from outreach.core.access import Permission, require
-from outreach.core.errors import Forbidden
 from outreach.delivery.watch import OUTCOMES, accounts, queues, routes, settle_by_hand, unknown_outcomes
 from outreach.messages.tally import ChannelTally, by_channel
 from outreach.people.staff import branch_names
@@ -73,17 +71,6 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             prepare_next(work, name)
         return desk.go("/jobs", desk.say("It is being composed, and will wait in the inbox for its day."))
-
-    @app.get("/content")
-    def content(desk: here) -> Response:
-        if not (desk.actor.may(Permission.RUN_JOBS) or desk.actor.may(Permission.PUBLISH)):
-            raise Forbidden(mend="Ask somebody who runs the jobs or publishes content.")
-        with desk.work() as work:
-            versions = versions_in_force(work.conn)
-            people = {
-                person for one in versions for person in (one.published_by, one.approved_by, one.last_editor)
-            }
-            return desk.page("content.html", versions=versions, people=staff_names(work.conn, people))
 
     return app
 
