@@ -152,6 +152,8 @@ def _check_files(check: Check, path: Path, progress: Progress) -> None:
     with (path / MANIFEST).open("rb") as manifest:
         for digest, name in _lines(check, manifest, MANIFEST):
             octets += _compare(check, path, name, digest)
+            if name.startswith("data/attachments/") and name.rpartition("/")[2].partition(".")[0] != digest:
+                check.fault(f"{name} is not the attachment that its name says.")
             parent, _, base = name.rpartition("/")
             if not parent.startswith("data/records/"):
                 few.add(name)

@@ -102,6 +102,11 @@ for MAIL in data/records/*/*.eml; do
   [ "$(sha256sum < "$MAIL" | cut -c 1-64)" = "$(field "${MAIL%.eml}.envelope.json" wire_digest)" ] ||
     fault "$MAIL is not what was sent"
 done
+for FILE in data/attachments/*; do
+  [ -e "$FILE" ] || continue
+  NAME=${FILE##*/}
+  [ "$(sha256sum < "$FILE" | cut -c 1-64)" = "${NAME%%.*}" ] || fault "$FILE is not the attachment it is named for"
+done
 [ "$FAULTS" = "$BEFORE" ] && good "$COUNT texts as recorded"
 
 # 7 审批 Every decision bound exactly the messages of its manifest (message id, revision, SHA-256 of the payload).

@@ -24,6 +24,7 @@ from outreach.archive.selection import records
 from outreach.core.errors import BadInput
 from outreach.delivery.channels.smtp import eml
 from outreach.ledger.work import Work
+from outreach.messages.attachments import Contents, ending, named, read_contents
 from outreach.messages.payload import from_bytes
 
 _HEADINGS = (
@@ -55,6 +56,10 @@ WHY = {
     "beyond_scope": (
         "导出人权限范围以外的营业部记录。",
         "Entries of branches beyond the scope of whoever exported.",
+    ),
+    "attachment_gone": (
+        "附件原文已依规处置,或与当时登记不符。",
+        "An attachment was disposed of, or is not what was recorded.",
     ),
     "eml_not_rebuilt": (
         "无法以现行发件地址重建邮件的线上字节;原文已收录。",
@@ -94,6 +99,7 @@ class _Lists:
     def __init__(self, leaves: HashedFile, index: HashedFile, withheld: HashedFile) -> None:
         self.leaves, self.index, self.withheld = leaves, index, withheld
         self.count = 0
+        self.attached: set[str] = set()
         index.write(b"\xef\xbb\xbf")
         self.add_row(_HEADINGS)
         withheld.write(b'{"withheld":[')
@@ -158,6 +164,7 @@ def _write_one(work: Work, bag: BagWriter, names: Names, lists: _Lists, item: Ev
     if item.payload is not None:
         files["payload"] = base + PAYLOAD
         bag.write(files["payload"], item.payload)
+    _write_attached(work, bag, lists, item)
     if item.why_missing:
         lists.withhold_of(item, item.why_missing)
     mail = as_sent(work, item)
@@ -179,6 +186,27 @@ def _write_one(work: Work, bag: BagWriter, names: Names, lists: _Lists, item: Ev
     lists.add_row(_index_row(work, names, item, shown))
 
 
+def _write_attached(work: Work, bag: BagWriter, lists: _Lists, item: Evidence) -> None:
+    """What the message has attached, each file once in the bag, under its own SHA-256."""
+    if item.message_bytes is None:
+        return
+    for line in from_bytes(item.message_bytes).attachments:
+        one = named(line)
+        if one.sha256 in lists.attached:
+            continue
+        found = read_contents(work, [line]).get(line)
+        if found is None:
+            lists.withhold_of(item, "attachment_gone")
+            continue
+        lists.attached.add(one.sha256)
+        bag.write(attachment_path(one.sha256, one.media_type), found.data)
+
+
+def attachment_path(sha256: str, media_type: str) -> str:
+    """Where a bag has an attachment."""
+    return f"data/attachments/{sha256}{ending(media_type)}"
+
+
 def as_sent(work: Work, item: Evidence) -> bytes | None:
     """The mail as it went over the wire, built again from payload and attempt; None unless its SHA-256 is the one
     that was recorded when it was sent."""
@@ -194,10 +222,20 @@ def as_sent(work: Work, item: Evidence) -> bytes | None:
             UUID(said["attempt_id"]),
             datetime.fromisoformat(said["started_at"]),
             smtp.sender,
+            attached(work, payload),
         )
     except (ValueError, TypeError, BadInput):
         return None  # not a payload that today's program can write as a mail
     return mail if hashlib.sha256(mail).hexdigest() == said["wire_digest"] else None
+
+
+def attached(work: Work, payload: bytes) -> tuple[Contents, ...]:
+    """What a payload names as attached, with its bytes. Raises ValueError when one is no longer kept."""
+    lines = from_bytes(payload).attachments
+    found = read_contents(work, lines)
+    if any(line not in found for line in lines):
+        raise ValueError("an attachment is no longer kept")
+    return tuple(found[line] for line in lines)
 
 
 def _index_row(work: Work, names: Names, item: Evidence, path: str) -> tuple[str, ...]:

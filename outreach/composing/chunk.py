@@ -125,9 +125,8 @@ class Composer:
         context = context_for(plan, row, channel, language)
         words = plan.render(channel, language, with_correction(context, corrects) if corrects else context)
         findings = plan.check(channel, language, words)
-        stopping = next((finding for finding in findings if finding.severity == "block"), None)
-        if stopping is not None:
-            return _left(row, _as_broken(stopping, findings), channel)
+        if any(finding.severity == "block" for finding in findings):
+            return stopped_by(row, findings, channel)
         return NewMessage(
             id=new_id(),
             scheduled_month=plan.scheduled_month,
@@ -234,8 +233,15 @@ def payload_for(plan: Plan, channel: str, address: str, language: str, words: Wo
             subject=" ".join(words.subject.split()),
             html=words.html,
             recipient_name=name,
+            attachments=plan.attachments,
         )
     return Payload(channel=channel, to=address, text=words.text.strip(), recipient_name=name)
+
+
+def stopped_by(row: Row[Any], findings: Sequence[Finding], channel: str) -> LeftOut:
+    """Left out for what was found in the text; the first blocking finding is the reason."""
+    stopping = next(finding for finding in findings if finding.severity == "block")
+    return _left(row, _as_broken(stopping, findings), channel)
 
 
 def _left(row: Row[Any], broken: Broken, channel: str = "") -> LeftOut:

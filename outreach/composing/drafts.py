@@ -38,6 +38,7 @@ from outreach.core.access import Role
 from outreach.core.errors import BadInput, NotFound
 from outreach.core.settings import Settings
 from outreach.ledger.work import Work
+from outreach.messages.attachments import chosen_attachments
 from outreach.occasions.festivals import FESTIVALS
 
 CHANNELS = ("sms", "email")
@@ -119,7 +120,14 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     if template is not None:
         _check_values(draft, template)
     category = template.meta.category if template else draft.category
-    policy = advisors_policy(work, category, phrase=bool(template and template.meta.phrase))
+    # What was approved for good has no attachment: whoever approves must see this one.
+    phrase = bool(template and template.meta.phrase) and not draft.attachments
+    policy = advisors_policy(work, category, phrase=phrase)
+    if draft.attachments and policy.meta.mode == "standing":
+        raise BadInput(
+            "What goes out under a standing approval can't have an attachment.",
+            mend="Take the attachment out.",
+        )
     if draft.send_at is not None and draft.send_at < now - _JUST_NOW:
         raise BadInput("That time is past.", mend="Choose a later one, or leave it empty to send at once.")
     send_at = max(draft.send_at or now, now)
@@ -132,7 +140,14 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     wanted = (
         list(template.meta.disclosures) if template else required_disclosures(known, draft.category, advice)
     )
+    attached = chosen_attachments(work, draft.attachments)
     channels = _channels(draft, template)
+    if attached:
+        if "email" not in channels:
+            raise BadInput(
+                "Only a mail can have an attachment.", mend="Choose mail, or take the attachment out."
+            )
+        channels = ("email",)
     risk = draft.risk_level
     if template is not None:
         risk = int(template.meta.risk_level[1]) if template.meta.risk_level else None
@@ -170,6 +185,7 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
         advice=advice,
         urgent=False,
         signed=True,
+        attachments=attached,
         languages=_languages(channels, template),
         fallback={"*": meta.fallback_language} if meta and meta.fallback_language else {},
         template_version_id=template.id if template else None,

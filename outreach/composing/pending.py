@@ -168,6 +168,7 @@ def _reworded(work: Work, row: Row[Any], subject: str, said: str) -> tuple[Paylo
         sender=before.sender,
         subject=title,
         recipient_name=before.recipient_name,
+        attachments=before.attachments,
     )
     return payload, findings, lexicon_digest
 

@@ -72,6 +72,7 @@ class Plan:
     )
     product_codes: tuple[str, ...] = ()
     feed_item_id: UUID | None = None
+    attachments: tuple[str, ...] = ()  # as a payload names them; mail only
     due_on: date | None = None  # the date that the messages of a client-date job are about
     due_field: str = ""  # the column of client it is counted from
 

@@ -4,7 +4,7 @@ A request is an occurrence of its own, made by the code that makes a job's messa
 left out with the reason in words, and the others are held in the inbox.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -13,10 +13,10 @@ from sqlalchemy import Row, select
 
 from outreach.composing.audience import LEAST, read_chunk
 from outreach.composing.batches import put_up, submission_of
-from outreach.composing.chunk import Composer, take_slots
+from outreach.composing.chunk import Composer, stopped_by, take_slots
 from outreach.composing.drafts import RequestDraft, plan_for
 from outreach.composing.dressing import SLOTS
-from outreach.composing.other_names import names_of_others
+from outreach.composing.other_names import Written, names_of_others
 from outreach.composing.plan import Plan, Words
 from outreach.content.in_force import template_in_force
 from outreach.content.render import parts
@@ -173,10 +173,9 @@ def _make(work: Work, draft: RequestDraft, plan: Plan) -> list[_Made]:
             channel: str,
             language: str,
             words: Words,
-            row: Row[Any] = row,
             seen: list[tuple[str, str, Words, list[Finding]]] = seen,
         ) -> list[Finding]:
-            findings = plan.check(channel, language, words) + others_named(work, row.branch_id, row.id, words)
+            findings = plan.check(channel, language, words)
             seen.append((channel, language, words, findings))
             return findings
 
@@ -194,14 +193,37 @@ def _make(work: Work, draft: RequestDraft, plan: Plan) -> list[_Made]:
                 tuple(findings),
             )
         )
-    return made
+    return _without_others(work, made)
+
+
+def _without_others(work: Work, made: list[_Made]) -> list[_Made]:
+    """The same, with findings for other clients who are named: whoever's text names one is left out."""
+    written = [
+        Written(one.row.branch_id, one.row.id, _fields(one.words)) for one in made if one.words is not None
+    ]
+    named = iter(names_of_others(work.conn, written, work.settings.locale))
+    return [one if one.words is None else _with_findings(one, next(named)) for one in made]
+
+
+def _with_findings(made: _Made, more: list[Finding]) -> _Made:
+    if not more:
+        return made
+    findings = (*made.findings, *more)
+    # What was left out for another reason than its text stays so.
+    if made.message is None and not any(one.severity == "block" for one in made.findings):
+        return replace(made, findings=findings)
+    left = stopped_by(made.row, findings, made.channel)
+    return replace(made, findings=findings, message=None, left=left)
 
 
 def others_named(work: Work, branch_id: UUID, recipient: UUID, words: Words) -> list[Finding]:
     """Findings for other clients of the branch who are named in a text (art. 14, 54(13))."""
-    fields = {"text": words.text, "subject": words.subject}
-    found = names_of_others(work.conn, branch_id, recipient, fields, work.settings.locale)
-    return [item for item in found if item.severity != "hint"]
+    written = Written(branch_id, recipient, _fields(words))
+    return names_of_others(work.conn, [written], work.settings.locale)[0]
+
+
+def _fields(words: Words) -> Mapping[str, str]:
+    return {"text": words.text, "subject": words.subject}
 
 
 def _all_mine(work: Work, client_ids: Sequence[UUID]) -> None:

@@ -6,7 +6,7 @@ whatever is not exactly what was approved does not go out.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from outreach.delivery.rates import grant
 from outreach.delivery.routes import PERSON, route
 from outreach.ledger.append import Entry, Opened, open_sealed, record_many
 from outreach.ledger.work import Work
+from outreach.messages.attachments import Contents, read_contents
 from outreach.messages.payload import Payload, digest, from_bytes
 from outreach.messages.recheck import facts_for, verdict
 from outreach.messages.states import State, move
@@ -59,6 +60,7 @@ class Claimed:
     attempts: int
     expires_at: datetime
     urgent: bool
+    files: tuple[Contents, ...] = field(default=(), repr=False)
 
 
 _CANDIDATES = (
@@ -89,7 +91,11 @@ def claim_due(
         return [], 0
     fit = _last_look(work, rows, now)
     by_provider: dict[str, list[tuple[AnyRow, Opened, Payload]]] = defaultdict(list)
+    files = read_contents(work, (line for _, _, payload in fit for line in payload.attachments))
     for row, opened, payload in fit:
+        if any(line not in files for line in payload.attachments):
+            _stop(work, row, State.HELD, "payload_altered", {})
+            continue
         chosen = route(row.channel, payload.to, work.settings)
         if chosen.provider is None or (chosen.provider != PERSON and chosen.provider not in limits):
             _stop(work, row, State.CANCELLED, chosen.reason or "no_route", {})
@@ -103,6 +109,10 @@ def claim_due(
         limit = limits[provider]
         allowed = grant(conn, limit.account, len(items), limit.per_second)
         claimed += [_claimed(provider, *item) for item in items[:allowed]]
+    if files:
+        claimed = [
+            replace(item, files=tuple(files[line] for line in item.payload.attachments)) for item in claimed
+        ]
     _write_claims(work, claimed, now, lease_seconds)
     return claimed, len(rows)
 

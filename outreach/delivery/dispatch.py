@@ -233,6 +233,7 @@ def _outgoing(settings: Settings, claimed: Claimed, started_at: datetime) -> Out
         attempt_id=claimed.attempt_id,
         payload=claimed.payload,
         started_at=started_at,
+        files=claimed.files,
         callback_url=f"{settings.public_url}/hooks/{claimed.provider}/status/{claimed.message_id}",
     )
 

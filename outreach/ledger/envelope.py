@@ -137,6 +137,8 @@ KINDS: dict[str, frozenset[str]] = {
     ),
     # a field of a client that a person put right here, or in which a file now says the same
     "correction": _kind("import_id object action"),
+    # a file that may be attached to messages, by its digest; material approved before it has a recipient
+    "attachment": _kind("action digest bytes"),
     "write_back": _kind("number count digest size bytes basis"),
     "content.published": _kind("release_id author_id number object digest versions count bootstrap"),
     # what happened to a draft of content; the texts and notes are sealed

@@ -13,7 +13,8 @@ class Payload:
     """One message to one recipient on one channel, as approved and as sent.
 
     ``to`` is the address (E.164, mail address, postal address); ``sender`` the name or address it goes out
-    under; ``attachments`` the hex SHA-256 of each.
+    under; ``attachments`` what is attached to a mail, each as hex SHA-256, media type and file name with a space
+    between.
     """
 
     channel: str

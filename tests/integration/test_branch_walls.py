@@ -57,6 +57,7 @@ from outreach.people.tables import contact_point
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import approve, reject, return_
 from outreach.review.detail import message_detail
+from outreach.review.holding import hold_for_branch, lift_hold
 from outreach.review.inbox import list_messages
 from outreach.review.standing import grant_standing, revoke_standing
 from outreach.review.submissions import submission_for
@@ -154,6 +155,10 @@ REFUSED: dict[str, Act] = {
     "review.decide.reject": lambda work, it: reject(work, [it.message], it.bound, ["tone"], ""),
     "review.decide.return_": lambda work, it: return_(work, [it.message], it.bound, ["tone"], ""),
     "review.detail.message_detail": lambda work, it: message_detail(work, it.message),
+    "review.holding.hold_for_branch": lambda work, it: hold_for_branch(
+        work, it.submission, it.people.b01.id, "wait"
+    ),
+    "review.holding.lift_hold": lambda work, it: lift_hold(work, it.submission, it.people.b01.id),
     "review.inbox.list_messages": lambda work, it: list_messages(work, it.submission),
     "review.standing.grant_standing": lambda work, it: grant_standing(
         work, it.submission, clock.now() + timedelta(days=1)

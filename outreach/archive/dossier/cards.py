@@ -213,6 +213,12 @@ def _paper(payload: Payload | None, source: str, items: Sequence[Evidence]) -> s
         parts.append(
             el("details", el("summary", both("HTML 版本的源码", "Source of the HTML version")), written)
         )
+    if payload.attachments:
+        lines = [
+            el("li", words(line), data_of=f"{source}.attachments.{at}", cls="text")
+            for at, line in enumerate(payload.attachments)
+        ]
+        parts.append(el("div", el("strong", both("附件", "Attachments")), el("ul", *lines), cls="attached"))
     return el("section", *parts, cls=f"paper {payload.channel}" if payload.channel.isalpha() else "paper")
 
 

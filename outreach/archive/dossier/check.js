@@ -118,11 +118,12 @@
     const envelopes = [];
     for (const record of records) envelopes.push(await checkRecord(record, checkpoint, fault, number));
     for (const element of card.querySelectorAll("[data-of]")) {
-      const [at, part, name] = element.dataset.of.split(".");
+      const [at, part, name, index] = element.dataset.of.split(".");
       const source = part === "text" ? records[at].body
         : part === "envelope" ? envelopes[at][name] : JSON.parse(records[at][part])[name];
+      const told = index === undefined ? source : source[index];
       const shown = element.hasAttribute("datetime") ? element.getAttribute("datetime") : element.textContent;
-      if (shown !== fold(String(source))) {
+      if (shown !== fold(String(told))) {
         fault("所示内容与登记的原文不一致。", "What is shown is not what was recorded.", number);
       }
     }

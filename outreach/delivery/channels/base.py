@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import UUID
 
 from outreach.core.errors import OutreachError
+from outreach.messages.attachments import Contents
 from outreach.messages.payload import Payload
 
 
@@ -19,6 +20,7 @@ class Outgoing:
     payload: Payload
     started_at: datetime
     callback_url: str = ""
+    files: tuple[Contents, ...] = ()  # what the payload names as attached, in its order
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,7 @@ class SmtpChannel:
                 outgoing.attempt_id,
                 outgoing.started_at,
                 self.settings.sender,
+                outgoing.files,
             )
         except BadInput as error:
             raise ChannelError("bad_message", str(error), permanent=True) from error

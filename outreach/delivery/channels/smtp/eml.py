@@ -7,13 +7,16 @@ write the mail as it was sent.
 
 import base64
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from email.header import Header
 from email.utils import format_datetime
 from functools import lru_cache
+from urllib.parse import quote
 from uuid import UUID
 
 from outreach.core.errors import BadInput
+from outreach.messages.attachments import Contents
 from outreach.messages.payload import Payload
 
 TRANSPORT_HEADERS = ("Date", "Message-ID")
@@ -25,11 +28,21 @@ def message_id_header(message_id: UUID, attempt_id: UUID, sender: str) -> str:
     return f"<{message_id.hex}.{attempt_id.hex}@{domain}>"
 
 
-def eml(payload: Payload, message_id: UUID, attempt_id: UUID, started_at: datetime, sender: str) -> bytes:
-    """The mail as it goes over the wire, with CRLF line ends.
+def eml(
+    payload: Payload,
+    message_id: UUID,
+    attempt_id: UUID,
+    started_at: datetime,
+    sender: str,
+    files: Sequence[Contents] = (),
+) -> bytes:
+    """The mail as it goes over the wire, with CRLF line ends. ``files``: what the payload names as attached, in order.
 
-    Raises BadInput when a header would carry a line break (header injection, RFC 5322 §2.2).
+    Raises BadInput when a header would carry a line break (header injection, RFC 5322 §2.2), or ``files`` are not what
+    the payload names.
     """
+    if tuple(f"{one.sha256} {one.media_type} {one.file_name}" for one in files) != payload.attachments:
+        raise BadInput("An attachment of this mail is not there.", mend="Attach the file again.")
     headers = [
         ("From", _address(payload.sender, sender)),
         ("To", _address(payload.recipient_name, payload.to)),
@@ -43,16 +56,33 @@ def eml(payload: Payload, message_id: UUID, attempt_id: UUID, started_at: dateti
             raise BadInput(
                 f"The {name} header of this mail has a line break.", mend="Take the line break out."
             )
-    text_part = _part("text/plain", payload.text)
-    if payload.html:
-        boundary = "=_" + hashlib.sha256(attempt_id.bytes).hexdigest()[:32]
-        headers.append(("Content-Type", f'multipart/alternative; boundary="{boundary}"'))
-        opening = f"--{boundary}\r\n"
-        body = f"{opening}{text_part}{opening}{_part('text/html', payload.html)}--{boundary}--\r\n"
-        head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-        return f"{head}\r\n{body}".encode("ascii")
     head = "".join(f"{name}: {value}\r\n" for name, value in headers)
-    return f"{head}{text_part}".encode("ascii")
+    body = _part("text/plain", payload.text)
+    boundary = "=_" + hashlib.sha256(attempt_id.bytes).hexdigest()[:32]
+    if payload.html:
+        body = _multipart("alternative", boundary, [body, _part("text/html", payload.html)])
+    if files:
+        body = _multipart("mixed", f"{boundary}-m", [body, *(_file(one) for one in files)])
+    return f"{head}{body}".encode("ascii")
+
+
+def _multipart(kind: str, boundary: str, parts: Sequence[str]) -> str:
+    opening = f"--{boundary}\r\n"
+    inside = "".join(
+        f"{opening}{part}" if part.endswith("\r\n") else f"{opening}{part}\r\n" for part in parts
+    )
+    return f'Content-Type: multipart/{kind}; boundary="{boundary}"\r\n\r\n{inside}--{boundary}--\r\n'
+
+
+def _file(one: Contents) -> str:
+    # RFC 2231 for a name beyond ASCII, which every mail program of the last twenty years reads.
+    name = one.file_name
+    plain = name.isascii() and '"' not in name and "\\" not in name
+    said = f'filename="{name}"' if plain else f"filename*=UTF-8''{quote(name, safe='')}"
+    return (
+        f"Content-Type: {one.media_type}\r\nContent-Transfer-Encoding: base64\r\n"
+        f"Content-Disposition: attachment;\r\n {said}\r\n\r\n{one.base64_lines}"
+    )
 
 
 def _part(kind: str, text: str) -> str:
