@@ -5,9 +5,10 @@ import json
 import subprocess
 import sys
 
-from benchmarks import compose, deliver, match, report
+from benchmarks import compose, deliver, match, peer, report
 
-COMPOSE = (10_000, 100_000)
+COMPOSE = (10_000, 100_000, 1_000_000)
+PEER = 100_000
 DELIVER = 10_000
 
 
@@ -22,18 +23,22 @@ def main() -> None:
         if what.startswith("match:"):
             print(json.dumps(match.measure(what.partition(":")[2], count).to_json()))
             return
+        if what == "peer":
+            print(json.dumps(peer.measure(count).to_json()))
+            return
         done = compose.measure(count) if what == "compose" else deliver.measure(what, count)
         print(json.dumps(done.to_json()))
         return
     scale = 10 if asked.quick else 1
     composed = [compose.Composed(**_alone("compose", count // scale)) for count in COMPOSE]
+    enqueued = peer.Enqueued(**_alone("peer", PEER // scale))
     delivered = [deliver.Delivered(**_alone(channel, DELIVER // scale)) for channel in ("smtp", "twilio")]
     matched = [match.Matched(**_alone(f"match:{one}", match.TEXTS // scale)) for one in ("zh-CN", "en")]
     command = "python -m benchmarks" + (" --quick" if asked.quick else "")
     if asked.quick:
-        print(report.page(composed, delivered, matched, command))
+        print(report.page(composed, enqueued, delivered, matched, command))
     else:
-        report.write(composed, delivered, matched, "make bench")
+        report.write(composed, enqueued, delivered, matched, "make bench")
         print(report.PAGE.read_text("utf-8"))
 
 

@@ -54,7 +54,7 @@ def measure(channel: str, count: int) -> Delivered:
     with bed() as made, _server(made.home / "sandbox", channel) as server:
         settings = _settings(made, channel, server)
         made = replace(made, settings=settings, open_work=opener(made.database, _keys(made), settings))
-        kind, address = ("email", "client{n}@example.net") if channel == "smtp" else ("sms", "+852{n:08d}")
+        kind, address = ("email", "client%s@example.net") if channel == "smtp" else ("sms", "+852%s")
         add_clients(made, count, kind, address)
         _approve(made, _compose(made))
         with peak(made.home / "postgres") as memory:

@@ -11,17 +11,30 @@ import psutil
 from benchmarks.compose import Composed
 from benchmarks.deliver import Delivered
 from benchmarks.match import PHRASES, Matched
+from benchmarks.peer import AT_ONCE, Enqueued
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "performance.md"
 NOTES = Path(__file__).with_name("notes.md")
 
 
-def write(composed: list[Composed], delivered: list[Delivered], matched: list[Matched], command: str) -> None:
+def write(
+    composed: list[Composed],
+    enqueued: Enqueued,
+    delivered: list[Delivered],
+    matched: list[Matched],
+    command: str,
+) -> None:
     """Write the page: the tables of this run, then what is said about them in notes.md."""
-    PAGE.write_text(page(composed, delivered, matched, command), encoding="utf-8")
+    PAGE.write_text(page(composed, enqueued, delivered, matched, command), encoding="utf-8")
 
 
-def page(composed: list[Composed], delivered: list[Delivered], matched: list[Matched], command: str) -> str:
+def page(
+    composed: list[Composed],
+    enqueued: Enqueued,
+    delivered: list[Delivered],
+    matched: list[Matched],
+    command: str,
+) -> str:
     """The page's text."""
     lines = [
         "# Performance",
@@ -46,7 +59,18 @@ def page(composed: list[Composed], delivered: list[Delivered], matched: list[Mat
             "",
             f"Memory at {composed[-1].messages / composed[0].messages:.0f} times the rows: {growth:+.0%}.",
         ]
+    ours = composed[-1].per_second
     lines += [
+        "",
+        f"The same greetings enqueued by django-post_office {metadata.version('django-post-office')}, which renders and"
+        " stores them and does nothing else, on the same database:",
+        "",
+        "| by | messages/s | composing is |",
+        "|---|---:|---:|",
+        f"| `mail.send`, a transaction each | {enqueued.singly_per_second:,.0f}"
+        f" | {ours / enqueued.singly_per_second:.1f} times as fast |",
+        f"| `mail.send_many`, {AT_ONCE:,} at once | {enqueued.together_per_second:,.0f}"
+        f" | {ours / enqueued.together_per_second:.1f} times as fast |",
         "",
         "## Delivery",
         "",
