@@ -247,22 +247,41 @@ def standing_in_force(work: Work) -> list[Standing]:
     return [Standing(**{**row, "lexicon_digest": bytes(row["lexicon_digest"])}) for row in rows]
 
 
+def standing_covers(
+    work: Work, branch_id: UUID | None, template_version_id: UUID, policy_version_id: UUID
+) -> bool:
+    """Whether a text of this template version without findings, put up now by the actor under this policy version,
+    would be released at once: somebody else's standing approval covers it with the lexicons in force."""
+    found = work.conn.execute(
+        _approvals(work, branch_id, template_version_id, policy_version_id, clock.now())
+    ).one_or_none()
+    return found is not None and found.granted_by != work.actor.staff_id
+
+
 def _covering(work: Work, waiting: Submission, at: datetime) -> RowMapping | None:
+    template, policy = waiting.template_version_id, waiting.policy_version_id
+    # A revocation waits until it can see what is being released.
+    query = _approvals(work, waiting.branch_id, template, policy, at).with_for_update(read=True)
+    found: RowMapping | None = work.conn.execute(query).mappings().one_or_none()
+    return found
+
+
+def _approvals(
+    work: Work, branch_id: UUID | None, template_id: UUID | None, policy_id: UUID, at: datetime
+) -> Any:
+    """The newest approval that covers a branch's messages of these versions with the lexicons in force."""
     _, digest = lexicons_in_force(work.conn)
-    query: Any = (
+    return (
         select(standing_approval)
         .where(
-            standing_approval.c.template_version_id == waiting.template_version_id,
-            standing_approval.c.policy_version_id == waiting.policy_version_id,
+            standing_approval.c.template_version_id == template_id,
+            standing_approval.c.policy_version_id == policy_id,
             standing_approval.c.lexicon_digest == digest,
-            or_(standing_approval.c.branch_id.is_(None), standing_approval.c.branch_id == waiting.branch_id),
+            or_(standing_approval.c.branch_id.is_(None), standing_approval.c.branch_id == branch_id),
             standing_approval.c.revoked_at.is_(None),
             standing_approval.c.granted_at <= at,
             standing_approval.c.valid_until > at,
         )
         .order_by(standing_approval.c.granted_at.desc())
         .limit(1)
-        .with_for_update(read=True)  # a revocation waits until it can see what is being released
     )
-    found: RowMapping | None = work.conn.execute(query).mappings().one_or_none()
-    return found

@@ -11,8 +11,9 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
 
-from outreach.care.answers import answer_with_phrase, phrases
+from outreach.care.answers import answer_with_phrase, offers, phrases
 from outreach.care.tasks import Task, close_task, open_tasks, scripts, task_by_id
+from outreach.content.sms import sms_length
 from outreach.core import clock
 from outreach.core.access import Permission, Role, require
 from outreach.core.errors import BadInput, NotFound
@@ -22,6 +23,7 @@ from outreach.messages.reasons import words
 from outreach.notices.outbox import mark_seen, unseen
 from outreach.people.importing.rejects import formula_safe
 from outreach.web import overview
+from outreach.web.compose import pieces
 from outreach.web.frame import Desk, safe_path
 
 PAGE = 50
@@ -107,7 +109,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 tasks=tasks[:PAGE],
                 texts=texts,
                 scripts=scripts(work, tasks[:PAGE]),
-                phrases=phrases(work) if desk.actor.may(Permission.COMPOSE) else [],
+                phrases=len(phrases(work)) if desk.actor.may(Permission.COMPOSE) else 0,
                 following=_key(tasks[PAGE - 1]) if len(tasks) > PAGE else "",
                 after=after,
             )
@@ -137,6 +139,21 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             close_task(work, task_id, note, reached=outcome == "reached")
         return desk.go("/replies", desk.say("Closed, with your note."))
+
+    @routes.get("/tasks/{task_id}/answer")
+    def phrase_book(desk: here, task_id: UUID) -> Response:
+        with desk.work() as work:
+            offered = offers(work, task_id, desk.locale)
+            task = task_by_id(work, task_id)
+            texts = replies_by_id(work, [task.reply_id] if task.reply_id else [])
+            return desk.page(
+                "phrases.html",
+                task=task,
+                reply=texts.get(task.reply_id) if task.reply_id else None,
+                offered=offered,
+                pieces=pieces,
+                sms_length=sms_length,
+            )
 
     @routes.post("/tasks/{task_id}/answer")
     def answer(

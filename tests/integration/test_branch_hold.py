@@ -221,6 +221,25 @@ def test_each_branch_sees_its_own_share_and_head_office_all(post: Post, second: 
         assert firm_submissions(work) == []
 
 
+def test_head_office_puts_it_up_on_the_page(post: Post, second: Actor, sign_in: SignIn) -> None:
+    with post.open_work() as work:
+        here, there = (
+            make_client(work, team, mobile=mobile(), email=None)
+            for team in (post.people.b01, post.people.b02)
+        )
+    writer = sign_in(post.people.head_office)
+    assert 'href="/compose"' in writer.get("/").text
+    fields = {"client": [str(here), str(there)], "text": TEXT, "category": "channel", "act": "queue"}
+    answer = writer.client.post("/compose", data={"csrf": writer.csrf, **fields})
+    assert answer.status_code == 303
+    assert "2 messages wait for approval." in writer.read(answer.headers["location"])
+    with post.open_work() as work:
+        [found] = work.conn.execute(text("SELECT id, branch_id, mode FROM submission")).all()
+    assert (found.branch_id, found.mode) == (None, "batch")
+    assert 'href="/compose"' not in sign_in(post.people.b01.manager).get("/").text
+    assert approve(post, second, found.id) == 2
+
+
 def test_the_page_holds_and_lets_go(post: Post, second: Actor, put_up: UUID, sign_in: SignIn) -> None:
     approve(post, second, put_up)
     reader = sign_in(post.people.b01.manager)

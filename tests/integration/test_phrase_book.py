@@ -8,7 +8,7 @@ from freezegun import freeze_time
 from sqlalchemy import select, text
 
 from outreach.app import wire
-from outreach.care.answers import answer_with_phrase, phrases
+from outreach.care.answers import answer_with_phrase, offers, phrases
 from outreach.care.tasks import open_task, open_tasks
 from outreach.composing.pending import personalise
 from outreach.core import clock
@@ -133,9 +133,53 @@ def test_bad_wishes(open_work: Opener, people: Firm) -> None:
         answer_with_phrase(work, task, PHRASE)
 
 
-def test_the_page_offers_it(open_work: Opener, people: Firm, sign_in: SignIn) -> None:
+def test_the_page_shows_the_clients_own_words_and_what_will_become_of_them(
+    open_work: Opener, people: Firm, sign_in: SignIn
+) -> None:
     task = _asked(open_work, people, "R1")
     reader = sign_in(people.b01.advisor)
-    assert "Opening hours and address" in reader.read("/replies")
+    assert f'href="/tasks/{task}/answer"' in reader.get("/replies").text
+    page = reader.read(f"/tasks/{task}/answer")
+    assert "请问几点开门" in page
+    assert "Opening hours and address waits for approval" in page
+    assert "我们的营业时间" in page
+    assert "leaves at once" not in page.split("Opening hours")[1].split("Put this answer up")[0]
     assert "waits for approval" in reader.after(f"/tasks/{task}/answer", phrase=PHRASE)
     assert reader.post(f"/tasks/{task}/answer", phrase="mid-autumn").status_code == 400
+    assert sign_in(people.b02.advisor).get(f"/tasks/{task}/answer").status_code == 404
+    assert sign_in(people.compliance).get(f"/tasks/{task}/answer").status_code == 404
+    _approve_phrase(open_work, people)
+    second = _asked(open_work, people, "R2")
+    assert "Opening hours and address approved: leaves at once" in reader.read(f"/tasks/{second}/answer")
+    assert "it is on its way" in reader.after(f"/tasks/{second}/answer", phrase=PHRASE)
+    assert reader.get(f"/tasks/{second}/answer").status_code == 400
+
+
+@freeze_time(NOW)
+def test_what_is_offered_as_approved_is_released(open_work: Opener, people: Firm) -> None:
+    first = _asked(open_work, people, "R1")
+    with open_work(people.b01.advisor) as work:
+        assert not any(one.at_once for one in offers(work, first))
+        answer_with_phrase(work, first, PHRASE)
+    _approve_phrase(open_work, people)
+    second = _asked(open_work, people, "R2")
+    with open_work(people.b01.advisor) as work:
+        offered = offers(work, second)
+        assert [one.phrase.name for one in offered if one.at_once] == [PHRASE]
+        assert offered[0].phrase.name == PHRASE  # what is approved comes first
+        counted = work.conn.execute(text("SELECT count(*) FROM message")).scalar_one()
+        assert counted == 1  # looking stores nothing
+        assert answer_with_phrase(work, second, PHRASE).released
+    third = _asked(open_work, people, "R3")
+    with open_work() as work:
+        opt_out(
+            work,
+            [
+                work.conn.execute(
+                    text("SELECT client_id FROM task WHERE id = :id"), {"id": third}
+                ).scalar_one()
+            ],
+            source="page",
+        )
+    with open_work(people.b01.advisor) as work:
+        assert all(one.item.stopped and not one.at_once for one in offers(work, third))
