@@ -7,10 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from outreach.composing.plan import Words
+from outreach.content.cited import cites_source
 from outreach.content.formats import Disclosure
 from outreach.content.links import is_allowed, links_in, targets_in
 from outreach.content.matcher import Hit, Matcher
-from outreach.content.personal import find_personal_data
+from outreach.content.personal import find_personal_data, is_one_of
 from outreach.content.slots import unfilled_slots
 from outreach.content.sms import sms_length
 from outreach.messages.findings import Finding, Severity
@@ -24,7 +25,8 @@ _TAGS = re.compile(r"<(?:style|head)\b.*?</(?:style|head)>|<[^>]*>", re.IGNORECA
 @dataclass(frozen=True)
 class Requirements:
     """What a text of this kind must satisfy. ``disclosures`` are the ids that must stand in it; ``numbers`` the
-    telephone numbers that may (the branch's and the author's), ``links`` the hosts that a link may lead to."""
+    telephone numbers that may (the branch's and the author's), ``links`` the hosts that a link may lead to. ``advice``
+    must say who published it and when."""
 
     matcher: Matcher
     known: Mapping[str, Disclosure]
@@ -33,6 +35,7 @@ class Requirements:
     greeting: bool = False
     locale: str = "zh-CN"
     links: Collection[str] = ()
+    advice: bool = False
 
 
 def required_disclosures(known: Mapping[str, Disclosure], category: str, advice: bool) -> list[str]:
@@ -40,8 +43,10 @@ def required_disclosures(known: Mapping[str, Disclosure], category: str, advice:
     return [name for name, one in known.items() if category in one.categories or (one.advice and advice)]
 
 
-def check(channel: str, language: str, words: Words, wanted: Requirements) -> list[Finding]:
-    """Every finding in a rendered text, by field and place.
+def check(
+    channel: str, language: str, words: Words, wanted: Requirements, *, own: Collection[str] = ()
+) -> list[Finding]:
+    """Every finding in a rendered text, by field and place. ``own`` are the recipient's own mobiles: they may stand.
 
     A ``block`` must not go out; a ``flag`` needs a person's eyes; a ``hint`` is advice to the author.
     """
@@ -54,13 +59,15 @@ def check(channel: str, language: str, words: Words, wanted: Requirements) -> li
     if not words.text.strip():
         findings.append(_of("empty_text", "block", "text", 0, 0, wanted))
     for field, text in fields.items():
-        findings += _in_field(field, text, wanted)
+        findings += _in_field(field, text, wanted, own)
     if words.html:
-        findings += _in_html(words.html, findings, wanted)
+        findings += _in_html(words.html, findings, wanted, own)
     missing = missing_disclosures(words.text, language, wanted)
     if missing:
         said = in_words("disclosure_missing", {"disclosures": missing}, wanted.locale)
         findings.append(Finding("disclosure_missing", said.article, "block", "text", 0, 0, said.reason))
+    if wanted.advice and not cites_source(words.text):
+        findings.append(_of("source_missing", "block", "text", 0, 0, wanted))
     if channel == "sms":
         findings += _length(words.text, wanted)
     return findings
@@ -80,7 +87,7 @@ def missing_disclosures(text: str, language: str, wanted: Requirements) -> list[
     return missing
 
 
-def _in_field(field: str, text: str, wanted: Requirements) -> list[Finding]:
+def _in_field(field: str, text: str, wanted: Requirements, own: Collection[str]) -> list[Finding]:
     chinese = wanted.locale.startswith("zh")
     findings = [
         Finding(
@@ -102,6 +109,8 @@ def _in_field(field: str, text: str, wanted: Requirements) -> list[Finding]:
                 _of("link_not_allowed", "block", field, link.start, link.end, wanted, host=link.host or "?")
             )
     for place in find_personal_data(text, wanted.numbers):
+        if place.kind == "mobile" and is_one_of(text[place.start : place.end], own):
+            continue
         kind = "mobile_number" if place.kind == "mobile" else place.kind
         findings.append(_of("personal_data", "block", field, place.start, place.end, wanted, what=[kind]))
     return findings
@@ -123,13 +132,15 @@ def longest(hits: Sequence[Hit]) -> list[Hit]:
     ]
 
 
-def _in_html(source: str, found: Sequence[Finding], wanted: Requirements) -> list[Finding]:
+def _in_html(
+    source: str, found: Sequence[Finding], wanted: Requirements, own: Collection[str]
+) -> list[Finding]:
     """What only the HTML part says. Its places are those of its source, which the page does not show: none."""
     known = {(finding.rule, finding.severity) for finding in found}
     for host in targets_in(source):
         if not is_allowed(host, wanted.links) and ("link_not_allowed", "block") not in known:
             return [_of("link_not_allowed", "block", "html", 0, 0, wanted, host=host or "?")]
-    inside = _in_field("html", html.unescape(_TAGS.sub(" ", source)), wanted)
+    inside = _in_field("html", html.unescape(_TAGS.sub(" ", source)), wanted, own)
     fresh = {(finding.rule, finding.severity): finding for finding in inside}
     return [
         Finding(one.rule, one.article, one.severity, "html", 0, 0, one.advice)

@@ -124,7 +124,7 @@ class Composer:
         channel, point_id, address, language = chosen
         context = context_for(plan, row, channel, language)
         words = plan.render(channel, language, with_correction(context, corrects) if corrects else context)
-        findings = plan.check(channel, language, words)
+        findings = plan.check(channel, language, words, own=mobiles_of(row))
         if any(finding.severity == "block" for finding in findings):
             return stopped_by(row, findings, channel)
         return NewMessage(
@@ -222,6 +222,11 @@ def places_of(row: Row[Any]) -> dict[str, tuple[UUID | None, str]]:
     return places
 
 
+def mobiles_of(row: Row[Any]) -> list[str]:
+    """A client's own mobiles, which may stand in a text to them."""
+    return [address for channel, _, address in row.points or () if channel == "sms"]
+
+
 def payload_for(plan: Plan, channel: str, address: str, language: str, words: Words, name: str) -> Payload:
     """Exactly what the client gets."""
     if channel == "email":
@@ -265,6 +270,7 @@ _FINDING_REASONS = frozenset(
         "empty_text",
         "too_long",
         "disclosure_missing",
+        "source_missing",
     }
 )
 

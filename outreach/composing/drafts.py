@@ -41,13 +41,15 @@ from outreach.ledger.work import Work
 from outreach.messages.attachments import chosen_attachments
 from outreach.occasions.festivals import FESTIVALS
 
-CHANNELS = ("sms", "email")
+WRITTEN = ("sms", "email")  # what a text of one's own goes by, and what is preferred
+CHANNELS = (*WRITTEN, "call", "letter")  # by a template with a script or a letter a person carries it out
 LARGEST = 500  # clients of one request; more is a job
 LONGEST = 5000  # characters of a text
 LIFE = timedelta(days=3)  # a request that was not decided and sent by then expires
 DEFAULT_WINDOW = "09:00-20:00"
 _JUST_NOW = timedelta(minutes=10)  # a form takes a while to fill in
-_FEEDS = frozenset({"report", "event"})
+# What only a job can fill: from a feed, or from a date of the client's.
+_FROM_JOBS = frozenset({"report", "event", "digest", "due"})
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,8 @@ class RequestDraft:
 
 
 def offered_templates(work: Work) -> list[TemplateVersion]:
-    """The templates that an advisor may start from: those that need no feed's item."""
-    return [one for one in templates_in_force(work.conn) if not _sources(one.meta) & _FEEDS]
+    """The templates that an advisor may start from: those that only a job can fill are left out."""
+    return [one for one in templates_in_force(work.conn) if not _sources(one.meta) & _FROM_JOBS]
 
 
 def own_variables(template: TemplateVersion) -> list[str]:
@@ -202,6 +204,7 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
                 greeting=bool(meta and meta.greeting),
                 locale=work.settings.locale,
                 links={*work.settings.link_hosts, *(meta.allowed_links if meta else ())},
+                advice=advice,
             ),
         ),
         fixed=_fixed(work, draft, template, channels, known, wanted, send_at),
@@ -248,7 +251,7 @@ def free_text(
     said = fill(draft.text, salutation)
     subject = fill(draft.subject, salutation) or first_words(draft)
     disclosures = disclosure_text(known, wanted, language)
-    text = dress(settings, channel, language, said, disclosures, context)
+    text = dress(settings, channel, language, said, disclosures, context, advice=draft.advice)
     return Rendered(subject=subject if channel == "email" else "", text=text, html="")
 
 
@@ -266,14 +269,14 @@ def _title(meta: TemplateFile, settings: Settings) -> str:
 
 
 def _channels(draft: RequestDraft, template: TemplateVersion | None) -> tuple[str, ...]:
-    possible = [one for one in CHANNELS if template is None or one in template.meta.channels]
+    possible = [one for one in CHANNELS if one in (template.meta.channels if template else WRITTEN)]
     if draft.channel:
         if draft.channel not in possible:
-            raise BadInput(
-                f"{draft.template} has no text for {draft.channel}.", mend="Choose another channel."
-            )
+            said = f"{draft.template} has no text" if template else "A text of your own is not made"
+            raise BadInput(f"{said} for {draft.channel}.", mend="Choose another channel.")
         return (draft.channel,)
-    return tuple(possible)
+    # A call or a letter is somebody's work: it is asked for, or all there is.
+    return tuple([one for one in possible if one in WRITTEN] or possible)
 
 
 def _languages(channels: tuple[str, ...], template: TemplateVersion | None) -> dict[str, tuple[str, ...]]:
@@ -314,8 +317,11 @@ def _fixed(
 
 def _check_values(draft: RequestDraft, template: TemplateVersion) -> None:
     """Raises BadInput for a template that an advisor can't start from, and for a gap that was not filled in."""
-    if _sources(template.meta) & _FEEDS:
-        raise BadInput(f"{draft.template} needs an item of a feed.", mend="Choose another template.")
+    if _sources(template.meta) & _FROM_JOBS:
+        raise BadInput(
+            f"{draft.template} is filled by its job, from a feed or from a date of the client's.",
+            mend="Choose another template.",
+        )
     for name in own_variables(template):
         value = draft.values.get(name, "")
         if not value.strip() or len(value) > LONGEST:

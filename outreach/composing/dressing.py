@@ -17,9 +17,17 @@ def fill(text: str, salutation: str) -> str:
 
 
 def dress(
-    settings: Settings, channel: str, language: str, said: str, disclosures: str, context: Mapping[str, Any]
+    settings: Settings,
+    channel: str,
+    language: str,
+    said: str,
+    disclosures: str,
+    context: Mapping[str, Any],
+    *,
+    advice: bool = False,
 ) -> str:
-    """``said`` with what must stand around it; what stands there already is not repeated."""
+    """``said`` with what must stand around it; what stands there already is not repeated. ``advice`` names its author
+    with the licence number and where to complain in an SMS, too."""
     chinese = is_chinese(language)
     parts = [said]
     if disclosures and "".join(disclosures.split()) not in "".join(said.split()):
@@ -27,6 +35,8 @@ def dress(
     opt_out = opt_out_text(channel, language)
     if channel == "sms":
         name = signature(settings, language)
+        if advice:
+            parts.insert(1, _adviser(context, said, chinese))
         if opt_out not in said:
             parts.append(opt_out)
         text = _in_one_line([part for part in parts if part], chinese)
@@ -46,6 +56,16 @@ def _in_one_line(parts: list[str], chinese: bool) -> str:
         blank = "" if not text or (chinese and text[-1] in "。！？；…”）") else " "
         text += blank + part
     return text
+
+
+def _adviser(context: Mapping[str, Any], said: str, chinese: bool) -> str:
+    """Who advises, in a line of an SMS; empty when the text says it already."""
+    advisor, complaints = context.get("advisor"), str(context["branch"]["complaint_phone"])
+    if advisor is None or (advisor["licence"] in said and complaints in said):
+        return ""
+    if chinese:
+        return f"{advisor['name']}（执业编号{advisor['licence']}），投诉电话{complaints}。"
+    return f"{advisor['name']} (licence {advisor['licence']}), complaints {complaints}."
 
 
 def _contacts(context: Mapping[str, Any], settings: Settings, chinese: bool) -> str:

@@ -76,6 +76,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         greeting=meta.greeting,
         locale=work.settings.locale,
         links=hosts | set(work.settings.link_hosts) | set(meta.allowed_links),
+        advice=meta.advice,
     )
     title = meta.title.zh if work.settings.locale.startswith("zh") else meta.title.en
     extra: Mapping[str, Any] = {}

@@ -144,6 +144,7 @@ def _reworded(work: Work, row: Row[Any], subject: str, said: str) -> tuple[Paylo
         said,
         disclosure_text(known, wanted, row.language),
         _context(work, row),
+        advice=row.advice,
     )
     title = " ".join((subject or before.subject).split()) if row.channel == "email" else ""
     rendered = Rendered(text=text_, subject=title)
@@ -159,7 +160,9 @@ def _reworded(work: Work, row: Row[Any], subject: str, said: str) -> tuple[Paylo
             greeting=bool(meta and meta.greeting),
             locale=work.settings.locale,
             links={*work.settings.link_hosts, *(meta.allowed_links if meta else ())},
+            advice=row.advice,
         ),
+        own=[before.to] if row.channel != "email" else (),
     ) + others_named(work, row.branch_id, row.client_id, rendered)
     payload = Payload(
         channel=before.channel,

@@ -24,7 +24,14 @@ class Words(Protocol):
 
 
 Render = Callable[[str, str, Mapping[str, Any]], Words]  # channel, language, context
-Check = Callable[[str, str, Words], list[Finding]]  # channel, language, what was rendered
+
+
+class Check(Protocol):
+    """What is looked for in a rendered text; ``own`` are the recipient's own numbers, which may stand in it."""
+
+    def __call__(
+        self, channel: str, language: str, words: Words, /, *, own: Collection[str] = ()
+    ) -> list[Finding]: ...
 
 
 @dataclass(frozen=True)

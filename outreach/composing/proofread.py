@@ -113,6 +113,7 @@ def _renderings(
             greeting=meta.greeting,
             locale=locale,
             links=links | hosts_of(value for key, value in values if key.endswith("url")),
+            advice=meta.advice,
         )
         yield Rendering(
             wish.channel,

@@ -15,7 +15,7 @@ from jinja2 import TemplateError
 from sqlalchemy import Row, text
 
 from outreach.composing.audience import LEAST, Audience, draw, read_chunk
-from outreach.composing.chunk import Composer, context_for, other_messages
+from outreach.composing.chunk import Composer, context_for, mobiles_of, other_messages
 from outreach.composing.corrections import Corrected
 from outreach.composing.digest import choose_items
 from outreach.composing.load import load_plan
@@ -308,5 +308,5 @@ def _variant(plan: Plan, row: Row[Any], channel: str, language: str) -> Variant:
         text=words.text,
         html=words.html,
         segments=sms_length(words.text).segments if channel == "sms" else 0,
-        findings=tuple(plan.check(channel, language, words)),
+        findings=tuple(plan.check(channel, language, words, own=mobiles_of(row))),
     )

@@ -4,7 +4,7 @@ A request is an occurrence of its own, made by the code that makes a job's messa
 left out with the reason in words, and the others are held in the inbox.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -173,9 +173,12 @@ def _make(work: Work, draft: RequestDraft, plan: Plan) -> list[_Made]:
             channel: str,
             language: str,
             words: Words,
+            /,
+            *,
+            own: Collection[str] = (),
             seen: list[tuple[str, str, Words, list[Finding]]] = seen,
         ) -> list[Finding]:
-            findings = plan.check(channel, language, words)
+            findings = plan.check(channel, language, words, own=own)
             seen.append((channel, language, words, findings))
             return findings
 

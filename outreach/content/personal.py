@@ -7,9 +7,11 @@ from typing import NamedTuple
 
 _ID = re.compile(r"(?<!\d)\d{17}[\dXx](?![\dXx])")
 _CARD = re.compile(r"(?<!\d)\d(?:[ -]?\d){15,18}(?!\d)")
-_MOBILE = re.compile(r"(?<!\d)(?:\+?86[ -]?)?1[3-9]\d[ -]?\d{4}[ -]?\d{4}(?!\d)")
+# What is put between a mobile's digits so that nobody finds it: dots, dashes of any kind, characters without width.
+_BETWEEN = r"[ \-.·\u2010-\u2015\u200b-\u200d\u2060\ufeff]?"
+_MOBILE = re.compile(rf"(?<!\d)(?:\+?86{_BETWEEN})?1[3-9]\d{_BETWEEN}\d{{4}}{_BETWEEN}\d{{4}}(?!\d)")
 # Nothing below has fewer digits than a mobile's eleven: most texts end here.
-_LONG = re.compile(r"\d(?:[ -]?\d){10}")
+_LONG = re.compile(rf"\d(?:{_BETWEEN}\d){{10}}")
 _WEIGHTS = (7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2)
 
 
@@ -60,6 +62,11 @@ def find_personal_data(text: str, allowed_numbers: Collection[str] = ()) -> list
         if _digits(match.group()) not in allowed and not _inside(match.span(), taken):
             found.append(PersonalData("mobile", *match.span()))
     return sorted(found, key=lambda one: one.start)
+
+
+def is_one_of(said: str, numbers: Collection[str]) -> bool:
+    """Whether ``said``, a mobile as it stands in a text, is one of ``numbers``, however either is written."""
+    return _digits(unicodedata.normalize("NFKC", said)) in {_digits(number) for number in numbers}
 
 
 def _digits(number: str) -> str:

@@ -39,7 +39,18 @@ REASONS: dict[str, Reason] = {
         "art. 17",
     ),
     "closed": Reason(
-        "账户已销户。", "The account is closed.", _CLIENT_FILE_ZH, _CLIENT_FILE_EN, "art. 79(15)"
+        "账户已销户。",
+        "The account is closed.",
+        "只能用“流失客户回访”与其联系；" + _CLIENT_FILE_ZH,
+        "Only a win-back may go there. " + _CLIENT_FILE_EN,
+        "art. 79(15)",
+    ),
+    "dormant": Reason(
+        "休眠账户，不推送产品与投资建议。",
+        "The account is dormant; no product and no advice is pushed.",
+        "可用“休眠账户提示”与其联系；" + _CLIENT_FILE_ZH,
+        "The note on a dormant account may go. " + _CLIENT_FILE_EN,
+        "art. 79(15)",
     ),
     "minor": Reason(
         "客户未满 14 周岁（{age} 岁），需监护人同意。",
@@ -138,6 +149,13 @@ REASONS: dict[str, Reason] = {
         "请补上提示语。",
         "Add the disclosure.",
         "art. 51",
+    ),
+    "source_missing": Reason(
+        "投资建议没有注明来源：发布机构与日期。",
+        "Advice without its source: who published it, and when.",
+        "请写明，例如“来源：××证券研究所，2026年11月20日”。",
+        "Name it, for example “Source: Example Research, 20 November 2026”.",
+        "art. 17, 79(7)",
     ),
     "personal_data": Reason(
         "正文含有个人信息（{what}）。",

@@ -109,8 +109,9 @@ def _facts(conn: Connection, row: Row[Any], now: datetime) -> Facts:
 
 
 def _occasion(conn: Connection, row: Row[Any]) -> str:
-    # Only companies are asked: no other rule looks at the occasion.
-    if row.kind != "company" or row.template_version_id is None:
+    # Only companies and closed accounts are asked: no other rule looks at the occasion.
+    asked = row.kind == "company" or row.status == "closed"
+    if not asked or row.template_version_id is None:
         return ""
     return occasion_of_template(conn, row.template_version_id)
 

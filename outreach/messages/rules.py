@@ -15,6 +15,7 @@ from outreach.occasions.windows import next_open, parse_window
 
 EVERY = "*"
 NEEDS_ASSESSMENT = frozenset({"consulting", "product"})
+WIN_BACK = "win-back"  # the occasion of what may go to whoever left
 ADULT_ENOUGH = 14  # years; below it a guardian's consent is needed (PIPL art. 31)
 
 
@@ -112,8 +113,8 @@ def deceased(facts: Facts) -> Broken | None:
 
 
 def closed(facts: Facts) -> Broken | None:
-    """A closed account gets win-back only (art. 79(15)), which no job here is."""
-    return Broken("closed") if facts.status == "closed" else None
+    """A closed account gets win-back only (art. 79(15))."""
+    return Broken("closed") if facts.status == "closed" and facts.occasion != WIN_BACK else None
 
 
 def minor(facts: Facts) -> Broken | None:
@@ -149,6 +150,12 @@ def opted_out(facts: Facts) -> Broken | None:
 def reachable(facts: Facts) -> Broken | None:
     """There is an address on the channel, and it is in force."""
     return None if facts.has_address else Broken("no_contact_point", {"channels": [facts.channel]})
+
+
+def dormant(facts: Facts) -> Broken | None:
+    """Who lets an account lie is not pushed a product or advice; greetings and notes about the account may go."""
+    pushed = facts.risk_level is not None or facts.advice or facts.category in NEEDS_ASSESSMENT
+    return Broken("dormant") if facts.status == "dormant" and pushed else None
 
 
 def suitability(facts: Facts) -> Broken | None:
@@ -208,7 +215,7 @@ def capped(facts: Facts) -> Broken | None:
 # first broken rule is the reason that is given.
 CLIENT_RULES: tuple[Rule, ...] = (real_client, deceased, closed, minor, do_not_contact, company_birthday)
 CHANNEL_RULES: tuple[Rule, ...] = (opted_out, reachable)
-CONTENT_RULES: tuple[Rule, ...] = (suitability, qualified, capped)
+CONTENT_RULES: tuple[Rule, ...] = (dormant, suitability, qualified, capped)
 ALL_RULES: tuple[Rule, ...] = (superseded,) + CLIENT_RULES + CHANNEL_RULES + CONTENT_RULES
 
 

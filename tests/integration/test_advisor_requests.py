@@ -21,6 +21,8 @@ from outreach.core.ids import new_id
 from outreach.ledger.append import unseal_bytes
 from outreach.ledger.work import Opener, Work
 from outreach.messages.payload import digest, from_bytes
+from outreach.messages.recheck import facts_for
+from outreach.messages.rules import all_broken
 from outreach.messages.tables import left_out, message, message_revision
 from outreach.people.consent import opt_out
 from outreach.people.tables import client, staff
@@ -233,6 +235,91 @@ def test_a_mail_keeps_its_subject_on_one_line(open_work: Opener, people: Firm, m
     assert body.subject == "报告 Bcc: all@example.net"
 
 
+@freeze_time(NOW)
+def test_advice_says_its_source_and_who_gives_it(open_work: Opener, people: Firm, me: Actor) -> None:
+    said = "{称呼}，您好！消费板块估值回落。来源：示例证券研究所，2026年11月20日。"
+    with open_work() as work:
+        chosen = make_client(work, people.b01, name="王小明", gender="male")
+    with open_work(me) as work:
+        draft = RequestDraft((chosen,), text=said, category="consulting", advice=True, channel="sms")
+        item = _only(preview_request(work, draft))
+    assert item.stopped is None
+    assert "（执业编号TB01-A1），投诉电话" in item.text
+    assert "股市有风险" in item.text
+    assert "投资决策由您自主作出" in item.text
+
+
+@freeze_time(NOW)
+def test_the_clients_own_mobile_may_stand_another_ones_not(
+    open_work: Opener, people: Firm, me: Actor
+) -> None:
+    with open_work() as work:
+        chosen = make_client(work, people.b01, name="王小明", mobile="+8613912345678")
+        other = make_client(work, people.b01, name="李大明", mobile="+8613712345678")
+    draft = RequestDraft((chosen, other), text="{称呼}，您预留的手机号是139 1234 5678，请核对。")
+    with open_work(me) as work:
+        rules = {item.client_id: item.rule for item in preview_request(work, draft)}
+    assert rules == {chosen: "", other: "personal_data"}
+
+
+@freeze_time(NOW)
+def test_a_closed_account_gets_a_win_back_and_nothing_else(
+    open_work: Opener, people: Firm, me: Actor
+) -> None:
+    with open_work() as work:
+        gone = make_client(work, people.b01, name="王小明", status="closed", email="w@example.net")
+    with open_work(me) as work:
+        call = _only(preview_request(work, RequestDraft((gone,), template="win-back", channel="call")))
+        mail = queue_request(work, RequestDraft((gone,), template="win-back"))
+        other = _only(preview_request(work, RequestDraft((gone,), template="dormant")))
+        assert {
+            one.code for one in all_broken(facts_for(work.conn, mail.message_ids)[mail.message_ids[0]])
+        } == set()
+    assert (call.channel, call.stopped) == ("call", None)
+    assert "您曾是我们的客户" in call.text
+    assert other.rule == "closed"
+
+
+@freeze_time(NOW)
+def test_every_template_offered_can_be_put_up_on_each_of_its_channels(
+    open_work: Opener, people: Firm, me: Actor
+) -> None:
+    link = "https://www.example.com/lesson"
+    with open_work() as work:
+        ids = (
+            make_client(work, people.b01, name="王小明", email="w@example.net", address="示例路 8 号"),
+            make_client(work, people.b01, name="Mary Carter", language="en", email="m@example.net", address="8 Road"),
+        )  # fmt: skip
+    with open_work(me) as work:
+        work = replace(work, settings=replace(work.settings, link_hosts=("example.com",)))
+        offered = offered_templates(work)
+        for template in offered:
+            values = {name: link if name.endswith("link") else "11月20日" for name in own_variables(template)}
+            for channel in template.meta.channels:
+                draft = RequestDraft(ids, template=template.name, values=values, channel=channel)
+                for item in preview_request(work, draft):
+                    assert (item.rule, item.channel) == ("", channel), (template.name, item)
+    named = {template.name for template in offered}
+    assert {"margin-ratio", "margin-call", "large-flow", "dormant", "win-back", "seminar", "survey"} <= named
+    assert not named & {"risk-assessment-due", "research-weekly", "welcome-call", "market-event"}
+
+
+@freeze_time(NOW)
+def test_a_call_or_a_letter_is_asked_for(open_work: Opener, people: Firm, me: Actor) -> None:
+    values = {"text.what": "转出", "text.when": "11月20日"}
+    with open_work() as work:
+        chosen = make_client(work, people.b01, name="王小明")
+    with open_work(me) as work:
+        asked = RequestDraft((chosen,), template="large-flow", values=values, channel="call")
+        assert _only(preview_request(work, replace(asked, channel=""))).channel == "sms"
+        queued = queue_request(work, asked)
+        (row,) = _rows(work, queued).values()
+        assert (row.channel, row.state) == ("call", "held")
+        for channel in ("call", "letter"):
+            with pytest.raises(BadInput, match="not made for"):
+                preview_request(work, RequestDraft((chosen,), text=SAID, channel=channel))
+
+
 # ── what is stopped ───────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -259,6 +346,10 @@ TRAPS = {
     "an expired licence": Trap("securities_licence", staff={"securities_expires": date(2026, 11, 22)}),
     "no licence for advice": Trap(
         "advisory_licence", staff={"advisory_licence": ""}, draft={"category": "consulting", "advice": True}
+    ),
+    "advice without its source": Trap("source_missing", draft={"category": "consulting", "advice": True}),
+    "advice to a dormant account": Trap(
+        "dormant", client={"status": "dormant"}, draft={"category": "consulting", "advice": True}
     ),
     "R4 to C2": Trap("suitability", client={"risk_class": 2}, draft={"category": "product", "risk_level": 4}),
     "no assessment": Trap("not_assessed", client={"assessed_on": None}, draft={"category": "product"}),
