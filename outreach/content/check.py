@@ -8,8 +8,9 @@ from typing import Annotated, Any
 from jinja2 import TemplateSyntaxError
 from pydantic import Field
 
+from outreach.content.approval_formats import Disclosure
 from outreach.content.faults import Fault, line_of
-from outreach.content.formats import Disclosure, Language, Strict, TemplateFile
+from outreach.content.formats import Language, Strict, TemplateFile
 from outreach.content.loader import ContentSet, Source, load_folder, parse_file
 from outreach.content.matcher import Matcher, compile_lexicons
 from outreach.content.personal import find_personal_data
@@ -178,7 +179,8 @@ def _rendered(file: str, wish: Try, parts: Any, meta: TemplateFile, matcher: Mat
         for hit in matcher.find(part):
             if hit.severity == "block":
                 words = part[hit.start : hit.end]
-                faults.append(Fault(file, 1, f"“{words}” is forbidden ({hit.article}).", hit.why_en))
+                said = f"“{words}” is forbidden ({hit.article})."
+                faults.append(Fault(file, 1, said, hit.why_en, hit.why_zh))
         for found in find_personal_data(part):
             if found.kind != "mobile":
                 faults.append(

@@ -1,8 +1,9 @@
 """What a publication would change: each file against the version in force, line by line."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from difflib import unified_diff
+from difflib import SequenceMatcher, unified_diff
+from itertools import groupby
 from typing import Literal
 
 from sqlalchemy import Connection
@@ -11,6 +12,8 @@ from outreach.content.loader import ContentSet
 from outreach.content.publish import digest_of, latest_versions
 
 CONTEXT = 2  # lines shown around a change
+_ALIKE = 0.4  # below this share two lines have too little in common to be told apart piece by piece
+_LONGEST_LINE = 2000  # characters; a longer line is shown as a whole
 
 
 @dataclass(frozen=True)
@@ -67,3 +70,39 @@ def compare(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[FileCh
             lines = list(unified_diff(old.splitlines(), new.splitlines(), lineterm="", n=CONTEXT))[2:]
             found.append(FileChange(name, tuple(lines)))
     return tuple(found)
+
+
+@dataclass(frozen=True)
+class DiffLine:
+    """A line of a difference: its sign (``+``, ``-``, a space, or ``@`` for a heading) and its pieces, each with
+    whether it is what differs from the line that it takes the place of."""
+
+    sign: str
+    pieces: tuple[tuple[str, bool], ...]
+
+
+def in_pieces(lines: Sequence[str]) -> list[DiffLine]:
+    """The lines of a difference, with what differs within a line told apart: a message is often one long line."""
+    found: list[DiffLine] = []
+    for sign, run in groupby(lines, key=lambda line: line[:1]):
+        new = [DiffLine(sign, ((line if sign == "@" else line[1:], False),)) for line in run]
+        before = found[-len(new) :] if len(found) >= len(new) else []
+        if sign == "+" and len(before) == len(new) and all(one.sign == "-" for one in before):
+            pairs = [_against(old, one) for old, one in zip(before, new, strict=True)]
+            found[-len(new) :] = [old for old, _ in pairs]
+            new = [one for _, one in pairs]
+        found += new
+    return found
+
+
+def _against(old: DiffLine, new: DiffLine) -> tuple[DiffLine, DiffLine]:
+    before, after = old.pieces[0][0], new.pieces[0][0]
+    if max(len(before), len(after)) > _LONGEST_LINE:
+        return old, new
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    if matcher.ratio() < _ALIKE:
+        return old, new
+    steps = matcher.get_opcodes()
+    left = tuple((before[a:b], what != "equal") for what, a, b, _, _ in steps if b > a)
+    right = tuple((after[a:b], what != "equal") for what, _, _, a, b in steps if b > a)
+    return DiffLine("-", left), DiffLine("+", right)

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """Something in a content file that must be mended before it can be published."""
+    """Something in a content file that must be mended before it can be published. ``mend_zh``: what to do in the
+    content's own Chinese, where it has one; any other sentence is translated by whoever shows it."""
 
     file: str
     line: int
     message: str
     mend: str = ""
+    mend_zh: str = ""
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.message} {self.mend}".rstrip()

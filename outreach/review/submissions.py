@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
 
 from outreach.core.access import Permission, visible
 from outreach.core.errors import NotFound
 from outreach.core.events import SubmissionHeld
 from outreach.ledger.work import Work
-from outreach.messages.states import State
+from outreach.messages.states import WAITING, State
 from outreach.messages.tables import message
 from outreach.review.tables import submission
 
@@ -37,6 +37,14 @@ class Submission:
     send_at: datetime
     expires_at: datetime
     state: str
+    text_hash: bytes | None = None
+    escalation: int = 0
+    escalate_at: datetime | None = None
+    claimed_by: UUID | None = None
+    claimed_until: datetime | None = None
+    stopped_at: datetime | None = None  # one of its sample was returned
+    stopped_by: UUID | None = None
+    sample_round: int = 1
 
 
 def in_scope(work: Work, permission: Permission) -> ColumnElement[bool]:
@@ -50,6 +58,21 @@ def in_scope(work: Work, permission: Permission) -> ColumnElement[bool]:
         message.c.submission_id == submission.c.id, visible(work.actor, permission, message.c.branch_id)
     )
     return or_(own, and_(submission.c.branch_id.is_(None), touching))
+
+
+def decided_under(work: Work, policy_version_id: UUID) -> dict[str, int]:
+    """State -> how many messages that wait are decided under this version of a policy, whatever is published now."""
+    rows = work.conn.execute(
+        select(message.c.state, func.count().label("n"))
+        .join(submission, submission.c.id == message.c.submission_id)
+        .where(
+            submission.c.policy_version_id == policy_version_id,
+            message.c.state.in_([one.value for one in WAITING]),
+            visible(work.actor, Permission.WATCH_DELIVERY, message.c.branch_id),
+        )
+        .group_by(message.c.state)
+    )
+    return {row.state: row.n for row in rows}
 
 
 def submission_for(

@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 
 from outreach.composing.proofread import LONGEST_SENTENCE, Proofread, proofread
 from outreach.content.deciding import submit
-from outreach.content.difference import FileChange, compare
+from outreach.content.difference import FileChange, compare, in_pieces
 from outreach.content.drafts import (
     Draft,
     closed_drafts,
@@ -26,13 +26,13 @@ from outreach.content.drafts import (
 )
 from outreach.content.editing import discard, readable, save, start, take_over
 from outreach.content.export import export_content, zipped
-from outreach.content.published import versions_in_force
-from outreach.content.tree import KINDS, check_name, tree_of
+from outreach.content.published import Published, versions_in_force
+from outreach.content.tree import KINDS, SINGLE, check_name, tree_of
 from outreach.core.access import Permission
 from outreach.core.errors import BadInput, Conflict, Forbidden, NotFound, OutreachError
 from outreach.ledger.work import Work
 from outreach.people.staff import staff_names
-from outreach.web.content_files import groups_of
+from outreach.web.content_files import groups_of, title_of
 from outreach.web.content_review import persons_of, told_of
 from outreach.web.frame import STATUS, Desk, mail_page
 
@@ -58,8 +58,9 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/content")
-    def content(desk: here) -> Response:
+    def content(desk: here, search: Annotated[str, Query(max_length=100)] = "") -> Response:
         _may_look(desk)
+        wanted = search.strip().casefold()
         with desk.work() as work:
             versions = versions_in_force(work.conn)
             drafts = open_drafts(work) if desk.actor.may(Permission.PUBLISH) else []
@@ -73,8 +74,10 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 kinds=[
                     (kind, group)
                     for kind in KINDS
-                    if (group := [one for one in versions if one.kind == kind])
+                    if (group := [one for one in versions if one.kind == kind and _fits(one, wanted)])
                 ],
+                missing=sorted(SINGLE - {one.kind for one in versions}) if versions and not wanted else [],
+                search=search,
                 mine=[one for one in drafts if may_publish(work, one)],
                 drafts=drafts,
                 closed=closed,
@@ -95,7 +98,14 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             version, files = files_in_force(work.conn, kind, name)
             if not version:
                 raise NotFound("There is nothing in force under this name.", mend="Look at the list.")
-            return desk.page("content_one.html", kind=kind, called=name, version=version, files=files)
+            return desk.page(
+                "content_one.html",
+                kind=kind,
+                called=name,
+                title=title_of(kind, name, files, desk.locale),
+                version=version,
+                files=files,
+            )
 
     @routes.post("/content/start")
     def begin(
@@ -163,6 +173,10 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         return desk.go(f"/content/{draft_id}", said)
 
     return routes
+
+
+def _fits(one: Published, wanted: str) -> bool:
+    return any(wanted in said.casefold() for said in (one.name, one.title_zh, one.title_en))
 
 
 def _may_look(desk: Desk) -> None:
@@ -237,6 +251,7 @@ def _editor(
         "content_edit.html",
         status=STATUS.get(error.code, 400) if error else 200,
         draft=draft,
+        title=title_of(draft.kind, draft.name, draft.files, desk.locale),
         groups=groups_of(draft.kind, draft.name, files),
         seen=seen,
         error=error,
@@ -246,6 +261,7 @@ def _editor(
         note=sent.note if sent else draft.note,
         sentence=sent.sentence if sent else "",
         people=staff_names(work.conn, persons_of(draft)),
+        in_pieces=in_pieces,
         **told_of(desk),
     )
 

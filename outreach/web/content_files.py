@@ -1,5 +1,6 @@
 """A draft's files as the editor shows them: each text of a channel and language beside what comes of it."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -56,6 +57,19 @@ def groups_of(kind: str, name: str, files: Mapping[str, str]) -> list[Group]:
     for part, one in (("settings", "template.toml"), ("samples", "samples.toml")):
         found.append(Group(part, "", "", (FileField(one, part, files.get(one, "")),)))
     return found
+
+
+def title_of(kind: str, name: str, files: Mapping[str, str], locale: str) -> str:
+    """What people call it, as its own file says; its name where the file says nothing or can't be read."""
+    try:
+        said = tomllib.loads(
+            files.get("template.toml" if kind == "template" else file_names(kind, name)[0], "")
+        )
+    except tomllib.TOMLDecodeError:
+        return name
+    titles = said.get("title")
+    found = titles.get("zh" if locale.startswith("zh") else "en") if isinstance(titles, dict) else None
+    return found if isinstance(found, str) and found.strip() else name
 
 
 def _part(name: str, start: str) -> str:

@@ -10,8 +10,9 @@ from fastapi.responses import Response
 
 from outreach.composing.proofread import Rendering, proofread
 from outreach.content.deciding import publish_draft, return_draft
-from outreach.content.difference import compare
+from outreach.content.difference import compare, in_pieces
 from outreach.content.drafts import LONGEST_NOTE, Draft, draft_for, files_in_force, may_publish
+from outreach.content.faults import Fault
 from outreach.content.matcher import compile_lexicons
 from outreach.content.proof import proof_of
 from outreach.content.publish import latest_versions
@@ -21,9 +22,10 @@ from outreach.ledger.work import Work
 from outreach.messages.tally import keeping
 from outreach.people.staff import staff_names
 from outreach.review.impact import impact_of
+from outreach.review.submissions import decided_under
 from outreach.web.background import Background, Task
 from outreach.web.compose import stretches
-from outreach.web.content_files import groups_of
+from outreach.web.content_files import groups_of, title_of
 from outreach.web.content_words import in_words
 from outreach.web.frame import STATUS, Desk
 
@@ -99,6 +101,7 @@ def _review(
         "content_review.html",
         status=STATUS.get(error.code, 400) if error else 200,
         draft=draft,
+        title=title_of(draft.kind, draft.name, draft.files, desk.locale),
         version=version,
         differences=compare(before, draft.files) if draft.is_open else (),
         seen=proofread(work, draft.kind, draft.name, draft.files, desk.locale) if draft.is_open else None,
@@ -109,6 +112,7 @@ def _review(
         error=error,
         note=note,
         people=staff_names(work.conn, persons_of(draft)),
+        in_pieces=in_pieces,
         **told_of(desk),
     )
 
@@ -126,12 +130,15 @@ def _decide(
     return desk.go("/content", done)
 
 
-def _keeping(work: Work, draft: Draft) -> dict[str, int]:
-    """state -> how many waiting messages were made from the version in force and keep it."""
+def _keeping(work: Work, draft: Draft) -> dict[str, int] | None:
+    """state -> how many waiting messages were made from the version in force of a template, or are decided under
+    that of a policy, and keep it; None where nothing can."""
     row = latest_versions(work.conn).get((draft.kind, draft.name))
-    if draft.kind != "template" or row is None or row.retired or not draft.is_open:
-        return {}
-    return keeping(work, [row.id]).get(row.id, {})
+    if row is None or row.retired or not draft.is_open:
+        return None
+    if draft.kind == "policy":
+        return decided_under(work, row.id)
+    return keeping(work, [row.id]).get(row.id, {}) if draft.kind == "template" else None
 
 
 def _impact_task(desk: Desk, going: Background, work: Work, draft: Draft) -> Task | None:
@@ -160,10 +167,16 @@ def told_of(desk: Desk) -> dict[str, Any]:
     def told(text: str) -> str:
         return in_words(desk.locale, text)
 
+    def mend(one: Fault | OutreachError) -> str:
+        first = one if isinstance(one, Fault) else next(iter(one.details.get("faults", ())), None)
+        if isinstance(first, Fault) and first.mend_zh and desk.locale.startswith("zh"):
+            return first.mend_zh
+        return told(one.mend)
+
     def marked(made: Rendering) -> Any:
         return stretches(made.text, made.findings)
 
-    return {"told": told, "marked": marked}
+    return {"told": told, "mending": mend, "marked": marked}
 
 
 def persons_of(*drafts: Draft) -> set[UUID]:

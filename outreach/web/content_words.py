@@ -7,6 +7,7 @@ from functools import cache
 from outreach.core.i18n import catalogue, translate
 
 _PARAMETER = re.compile(r"%\((\w+)\)s")
+_FIGURES = frozenset({"base", "line", "more", "most", "segments", "size", "units", "version"})
 
 # As the rooms say them; a test holds each against the catalogue.
 SENTENCES = (
@@ -77,5 +78,10 @@ def _patterns() -> tuple[tuple[str, re.Pattern[str]], ...]:
 
 def _pattern(sentence: str) -> re.Pattern[str]:
     parts = _PARAMETER.split(sentence)
-    made = "".join(f"(?P<{part}>.+?)" if at % 2 else re.escape(part) for at, part in enumerate(parts))
-    return re.compile(made, re.DOTALL)
+    made = (_parameter(part) if at % 2 else re.escape(part) for at, part in enumerate(parts))
+    return re.compile("".join(made), re.DOTALL)
+
+
+def _parameter(name: str) -> str:
+    """What may stand for a parameter: figures only where it is a number, for sentences may stand within others."""
+    return rf"(?P<{name}>\d+)" if name in _FIGURES else f"(?P<{name}>.+?)"
