@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import ahocorasick
 
-from outreach.content.formats import LexiconFile
+from outreach.content.approval_formats import LexiconFile
 from outreach.content.matcher import compile_lexicons
 
 PHRASES = 5000

@@ -35,25 +35,29 @@ class Batch:
     due_by: datetime
     send_at: datetime
     expires_at: datetime
+    text_hash: bytes | None = None  # keyed hash of the text before anybody's slots
 
 
 _INSERT = text(
     """
     INSERT INTO submission (id, occurrence_id, branch_id, mode, policy_version_id, template_version_id, title,
-                            category, author_id, urgent, sample_seed, created_at, due_by, send_at, expires_at)
+                            category, author_id, urgent, sample_seed, created_at, due_by, escalate_at, send_at,
+                            expires_at, text_hash)
     VALUES (:id, :occurrence_id, :branch_id, :mode, :policy_version_id, :template_version_id, :title,
-            :category, :author_id, :urgent, :sample_seed, :created_at, :due_by, :send_at, :expires_at)
-    ON CONFLICT (occurrence_id, branch_id) DO NOTHING
+            :category, :author_id, :urgent, :sample_seed, :created_at, :due_by, :due_by, :send_at, :expires_at,
+            :text_hash)
+    ON CONFLICT (occurrence_id, branch_id, policy_version_id) DO NOTHING
     """
 )
 _FIND = text(
     "SELECT id FROM submission WHERE occurrence_id = :occurrence AND branch_id IS NOT DISTINCT FROM :branch"
+    " AND policy_version_id = :policy"
 )
 
 
 def submission_of(conn: Connection, batch: Batch, branch_id: UUID | None) -> UUID:
     """The submission of this occurrence for ``branch_id`` (None: the firm), made when it is not there yet."""
-    wanted = {"occurrence": batch.occurrence_id, "branch": branch_id}
+    wanted = {"occurrence": batch.occurrence_id, "branch": branch_id, "policy": batch.policy_version_id}
     found = conn.execute(_FIND, wanted).scalar_one_or_none()
     if found is None:
         conn.execute(

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from outreach.composing.plan import Words
+from outreach.content.approval_formats import Disclosure
 from outreach.content.cited import cites_source
-from outreach.content.formats import Disclosure
 from outreach.content.links import is_allowed, links_in, targets_in
 from outreach.content.matcher import Hit, Matcher
 from outreach.content.personal import find_personal_data, is_one_of

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row
 
 from outreach.composing.salutation import salutation, surname
-from outreach.content.formats import Disclosure
+from outreach.content.approval_formats import Disclosure
 from outreach.core.settings import Settings
 from outreach.occasions.birthdays import years_between
 

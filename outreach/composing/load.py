@@ -23,7 +23,8 @@ from outreach.composing.context import (
 from outreach.composing.corrections import Corrected, corrected_by
 from outreach.composing.digest import digest_context, items_of, made_before
 from outreach.composing.plan import Plan
-from outreach.content.formats import ClientDateTrigger, Disclosure, FeedTrigger, JobFile
+from outreach.content.approval_formats import Disclosure
+from outreach.content.formats import ClientDateTrigger, FeedTrigger, JobFile
 from outreach.content.in_force import (
     TemplateVersion,
     disclosures_in_force,
@@ -114,7 +115,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
             expires_at=row.expires_at,
         ),
         per_branch=policy.meta.scope == "branch",
-        channels=job.channels,
+        channels=job.reach,
         send_window=work.settings.send_window or job.window,
         category=meta.category,
         occasion=meta.occasion or "",
@@ -123,7 +124,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         advice=meta.advice,
         urgent=job.urgent,
         signed=job.in_name_of == "advisor",
-        languages={channel: template.languages(channel) for channel in job.channels},
+        languages={channel: template.languages(channel) for channel in job.reach},
         fallback={"*": meta.fallback_language} if meta.fallback_language else {},
         template_version_id=template.id,
         author_id=template.last_editor,
@@ -174,7 +175,7 @@ def _fixed(
     """What is the same for every client, by channel and language."""
     festival = FESTIVALS.get(template.meta.occasion or "")
     fixed: dict[tuple[str, str], dict[str, Any]] = {}
-    for channel in job.channels:
+    for channel in job.reach:
         for language in template.languages(channel):
             disclosures = disclosure_text(known, template.meta.disclosures, language)
             names = (

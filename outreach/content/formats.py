@@ -7,7 +7,6 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from outreach.core.access import Role
 from outreach.core.errors import BadInput
 from outreach.occasions.festivals import FESTIVALS, FIRST_YEAR, LAST_YEAR
 from outreach.occasions.triggers import check_cron
@@ -258,7 +257,8 @@ class DigestFile(Strict):
 
 
 class JobFile(Strict):
-    """When, to whom, which template, which policy."""
+    """When, to whom, which template, which policy. ``fall_through`` are channels tried after ``channels``, in their
+    order: an alert goes by SMS, else by mail, else somebody calls."""
 
     title: Title
     template: Slug
@@ -269,7 +269,7 @@ class JobFile(Strict):
     lead: Annotated[int, Field(ge=0, le=30)] = 0
     audience: AudienceFile = AudienceFile()
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
-    fall_through: tuple[Literal["sms", "email", "letter", "call"], ...] = ()
+    fall_through: tuple[Channel, ...] = ()
     window: WindowText = "09:00-20:00"
     expiry: Duration
     misfire: Misfire
@@ -278,6 +278,11 @@ class JobFile(Strict):
     urgent: bool = False
     in_name_of: Literal["advisor", "branch"] = "branch"
     digest: DigestFile | None = None
+
+    @property
+    def reach(self) -> tuple[Channel, ...]:
+        """Every channel in the order in which it is tried."""
+        return tuple(dict.fromkeys((*self.channels, *self.fall_through)))
 
     @model_validator(mode="after")
     def _has_a_rhythm(self) -> "JobFile":
@@ -321,84 +326,3 @@ class ClosuresFile(Strict):
     """jobs/closures.toml: the years that are no longer provisional."""
 
     years: Annotated[tuple[ClosureYear, ...], Field(min_length=1)]
-
-
-# ── approvals/ ────────────────────────────────────────────────────────────────────────────────────────────
-
-
-class Governs(Strict):
-    """What a policy is for; jobs name their policy, this guards against naming the wrong one."""
-
-    categories: Annotated[tuple[Category, ...], Field(min_length=1)]
-    authors: Literal["jobs", "advisors", "phrases", "head-office", "any"] = "any"
-
-
-class Sample(Strict):
-    """How many messages of a batch are read before it is approved: the larger of both."""
-
-    least: Annotated[int, Field(ge=1)] = 5
-    percent: Annotated[float, Field(ge=0, le=100)] = 2.0
-
-
-class PolicyFile(Strict):
-    """Who must decide what, in which way, and within what time."""
-
-    title: Title
-    governs: Governs
-    scope: Literal["branch", "firm"] = "branch"
-    mode: Literal["each", "batch", "standing"]
-    deciders: Annotated[tuple[Role, ...], Field(min_length=1)]
-    time_to_decide: Duration
-    escalation: tuple[Role, ...] = ()
-    undo_window: Duration
-    sample: Sample = Sample()
-    standing_valid: Duration = timedelta(days=366)
-
-
-class LexiconRule(Strict):
-    """One rule: phrases, what they break, and the lawful wording that contains them."""
-
-    id: Slug
-    article: Annotated[str, Field(min_length=1)]
-    severity: Literal["block", "flag"]
-    why: Title
-    phrases: Annotated[tuple[str, ...], Field(min_length=1)]
-    openings: bool = False  # only at the very beginning of a text
-    exceptions: tuple[str, ...] = ()
-
-
-class LexiconFile(Strict):
-    """A lexicon: rules that belong together."""
-
-    title: Title
-    language: Language
-    rules: Annotated[tuple[LexiconRule, ...], Field(min_length=1)]
-
-
-class Disclosure(Strict):
-    """A text that must stand in what it is required for (art. 51)."""
-
-    article: str
-    zh: Annotated[str, Field(min_length=1)]
-    en: Annotated[str, Field(min_length=1)]
-    categories: tuple[Category, ...] = ()
-    advice: bool = False
-
-
-class DisclosuresFile(Strict):
-    """All disclosures by id."""
-
-    disclosures: dict[Slug, Disclosure]
-
-
-class ReasonWords(Strict):
-    """A reason for returning or rejecting a message."""
-
-    zh: Annotated[str, Field(min_length=1)]
-    en: Annotated[str, Field(min_length=1)]
-
-
-class ReasonsFile(Strict):
-    """All reasons by code, in the order in which they are offered."""
-
-    reasons: Annotated[dict[Slug, ReasonWords], Field(min_length=1)]

@@ -9,19 +9,16 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, select, text
 
-from outreach.content.closures import closures_of
-from outreach.content.formats import (
-    ClosuresFile,
+from outreach.content.approval_formats import (
     Disclosure,
     DisclosuresFile,
-    JobFile,
     LexiconFile,
     PolicyFile,
     ReasonsFile,
     ReasonWords,
-    Strict,
-    TemplateFile,
 )
+from outreach.content.closures import closures_of
+from outreach.content.formats import ClosuresFile, JobFile, Strict, TemplateFile
 from outreach.content.matcher import Matcher, compile_lexicons
 from outreach.content.publish import latest_versions
 from outreach.content.render import Rendered

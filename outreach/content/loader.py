@@ -10,18 +10,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from outreach.content.approval_formats import DisclosuresFile, LexiconFile, PolicyFile, ReasonsFile
 from outreach.content.closures import FILE as CLOSURES
 from outreach.content.closures import closure_faults
 from outreach.content.faults import Fault, line_of
-from outreach.content.formats import (
-    ClosuresFile,
-    DisclosuresFile,
-    JobFile,
-    LexiconFile,
-    PolicyFile,
-    ReasonsFile,
-    TemplateFile,
-)
+from outreach.content.formats import ClosuresFile, JobFile, TemplateFile
 
 Model = TypeVar("Model", bound=BaseModel)
 _PART = re.compile(r"(sms|letter|call)\.(zh-CN|en)\.j2|email\.(zh-CN|en)\.(subject|txt|html)\.j2")
@@ -265,9 +258,9 @@ def cross_faults(content: ContentSet) -> list[Fault]:
         if template is None:
             faults.append(_unknown(file, text, "template", job.template, content.templates))
         else:
-            missing = sorted(set(job.channels) - set(template.meta.channels))
+            missing = sorted(set(job.reach) - set(template.meta.channels))
             if missing:
-                line = line_of(text, ["channels"])
+                line = line_of(text, ["channels" if set(missing) & set(job.channels) else "fall_through"])
                 faults.append(
                     Fault(
                         file,

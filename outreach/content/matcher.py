@@ -15,8 +15,8 @@ from typing import Literal
 
 import ahocorasick
 
+from outreach.content.approval_formats import LexiconFile
 from outreach.content.folding import folded
-from outreach.content.formats import LexiconFile
 
 Severity = Literal["block", "flag"]
 _LETTER = r"A-Za-z\u00c0-\u052f\u1d00-\u1fff\u2100-\u214f\u2460-\u24ff\uff21-\uff5a\U0001d400-\U0001f1ff"

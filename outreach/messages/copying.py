@@ -9,6 +9,7 @@ from uuid import UUID
 from outreach.core import clock
 from outreach.core.database import driver
 from outreach.ledger.append import seal_many
+from outreach.ledger.seal import KeyRing
 from outreach.ledger.work import Work
 from outreach.messages.findings import Finding, blocks, flags
 from outreach.messages.payload import Payload, digest, to_bytes
@@ -84,6 +85,7 @@ _MESSAGE: tuple[tuple[str, str], ...] = (
     ("time_zone", "text"),
     ("expires_at", "timestamptz"),
     ("created_at", "timestamptz"),
+    ("text_hash", "bytea"),
 )
 _REVISION: tuple[tuple[str, str], ...] = (
     ("message_id", "uuid"),
@@ -112,9 +114,19 @@ def write_messages(work: Work, messages: Sequence[NewMessage]) -> list[bytes]:
         digests += [digest(body) for body in bodies]
         sealed_ids += [ref.id for ref in seal_many(work, bodies)]
     together = list(zip(messages, digests, sealed_ids, strict=True))
-    _copy(work, "message", _MESSAGE, [_message_row(*item, now) for item in together])
+    rows = [(*_message_row(*item, now), text_hash(work.keys, item[0].payload)) for item in together]
+    _copy(work, "message", _MESSAGE, rows)
     _copy(work, "message_revision", _REVISION, [_revision_row(*item, now) for item in together])
     return digests
+
+
+def text_hash(keys: KeyRing, payload: Payload) -> bytes:
+    """Keyed hash of what a payload says, to whomever and under whatever name of theirs it is addressed: equal for
+    messages that read exactly the same."""
+    said = "\0".join(
+        (payload.channel, payload.sender, payload.subject, payload.text, payload.html, *payload.attachments)
+    )
+    return keys.keyed_hash(said)
 
 
 def _message_row(item: NewMessage, digest_: bytes, sealed_id: UUID, now: datetime) -> tuple[Any, ...]:

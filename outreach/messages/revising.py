@@ -11,6 +11,7 @@ from outreach.core import clock
 from outreach.core.errors import Conflict
 from outreach.ledger.append import Entry, record, seal_bytes
 from outreach.ledger.work import Work
+from outreach.messages.copying import text_hash
 from outreach.messages.findings import Finding, blocks, flags
 from outreach.messages.payload import Payload, digest, to_bytes
 from outreach.messages.states import State, move
@@ -47,6 +48,8 @@ def revise(
         "flagged": flagged or flags(findings),
         "blocked": blocks(findings),
         "lexicon_digest": lexicon_digest,
+        "text_hash": text_hash(work.keys, payload),
+        "endorsed": 0,
         "decision_id": None,
         "due_at": None,
         **columns,

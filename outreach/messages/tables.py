@@ -1,4 +1,4 @@
-"""Rows of messages, their revisions and who was left out.
+"""Rows of messages, their revisions, who was left out, and what may be attached.
 
 The DDL is in core/migrations; a test holds the two together.
 """
@@ -65,6 +65,8 @@ message = Table(
     Column("attempts", Integer, nullable=False, server_default=text("0")),
     Column("fallback_of", Uuid),
     Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("text_hash", LargeBinary),
+    Column("endorsed", SmallInteger, nullable=False, server_default=text("0")),
 )
 
 message_revision = Table(
@@ -116,4 +118,26 @@ attachment = Table(
     Column("branch_id", Uuid),
     Column("uploaded_by", Uuid, nullable=False),
     Column("at", DateTime(timezone=True), nullable=False),
+)
+
+material = Table(
+    "material",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("title", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("language", Text, nullable=False),
+    Column("risk_level", SmallInteger),
+    Column("advice", Boolean, nullable=False, server_default=text("false")),
+    Column("attachment_id", Uuid, nullable=False),
+    Column("digest", LargeBinary, nullable=False),
+    Column("branch_id", Uuid),
+    Column("author_id", Uuid, nullable=False),
+    Column("state", Text, nullable=False, server_default=text("'held'::text")),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("decided_by", Uuid),
+    Column("decided_at", DateTime(timezone=True)),
+    Column("reasons", ARRAY(Text), nullable=False, server_default=text("'{}'::text[]")),
+    Column("note", Text, nullable=False, server_default=text("''::text")),
+    Column("valid_until", DateTime(timezone=True)),
 )

@@ -19,4 +19,5 @@ notice = Table(
     Column("sent_at", DateTime(timezone=True)),
     Column("seen_at", DateTime(timezone=True)),
     Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("not_before", DateTime(timezone=True)),
 )

@@ -64,6 +64,21 @@ staff_role = Table(
     Column("valid_until", Date),
 )
 
+absence = Table(
+    "absence",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("staff_id", Uuid, nullable=False),
+    Column("deputy_id", Uuid),
+    Column("starts_at", DateTime(timezone=True), nullable=False),
+    Column("ends_at", DateTime(timezone=True), nullable=False),
+    Column("note", Text, nullable=False, server_default=text("''::text")),
+    Column("created_by", Uuid, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("cancelled_at", DateTime(timezone=True)),
+    Column("cancelled_by", Uuid),
+)
+
 client = Table(
     "client",
     metadata,

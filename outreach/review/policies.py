@@ -7,6 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from outreach.content.approval_formats import EscalationStep
 from outreach.content.in_force import policy_version
 from outreach.core.access import Actor, Permission, Role
 from outreach.review.wording import Refusal, refuse
@@ -22,12 +23,18 @@ class Policy:
     title_en: str
     scope: str  # branch | firm
     mode: str  # each | batch | standing
-    deciders: tuple[Role, ...]
+    steps: tuple[tuple[Role, ...], ...]  # the roles of each approver, in order
+    escalation: tuple[EscalationStep, ...]
     undo_window: timedelta
     decide_within: timedelta
     sample_least: int
     sample_percent: float
     standing_longest: timedelta
+
+    @property
+    def deciders(self) -> tuple[Role, ...]:
+        """The roles of the first approver."""
+        return self.steps[0]
 
     def sample_size(self, count: int) -> int:
         """How many of ``count`` messages are read before a batch is approved."""
@@ -49,7 +56,8 @@ def policy_for(conn: Connection, version_id: UUID) -> Policy:
         title_en=said.title.en,
         scope=said.scope,
         mode=said.mode,
-        deciders=said.deciders,
+        steps=said.steps,
+        escalation=said.escalation,
         undo_window=said.undo_window,
         decide_within=said.time_to_decide,
         sample_least=said.sample.least,

@@ -27,6 +27,14 @@ submission = Table(
     Column("send_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
     Column("state", Text, nullable=False, server_default=text("'open'::text")),
+    Column("text_hash", LargeBinary),
+    Column("escalation", SmallInteger, nullable=False, server_default=text("0")),
+    Column("escalate_at", DateTime(timezone=True)),
+    Column("claimed_by", Uuid),
+    Column("claimed_until", DateTime(timezone=True)),
+    Column("stopped_at", DateTime(timezone=True)),
+    Column("stopped_by", Uuid),
+    Column("sample_round", SmallInteger, nullable=False, server_default=text("1")),
 )
 
 standing_approval = Table(
@@ -61,6 +69,8 @@ decision = Table(
     Column("manifest_digest", LargeBinary, nullable=False),
     Column("count", Integer, nullable=False),
     Column("policy_version_id", Uuid, nullable=False),
+    Column("step", SmallInteger, nullable=False, server_default=text("1")),
+    Column("acting_for", Uuid),
 )
 
 decision_digest = Table(
@@ -70,26 +80,6 @@ decision_digest = Table(
     Column("message_id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False),
     Column("digest", LargeBinary, nullable=False),
-)
-
-material = Table(
-    "material",
-    metadata,
-    Column("id", Uuid, primary_key=True),
-    Column("title", Text, nullable=False),
-    Column("category", Text, nullable=False),
-    Column("language", Text, nullable=False),
-    Column("risk_level", SmallInteger),
-    Column("advice", Boolean, nullable=False, server_default=text("false")),
-    Column("attachment_id", Uuid, nullable=False),
-    Column("branch_id", Uuid),
-    Column("author_id", Uuid, nullable=False),
-    Column("state", Text, nullable=False, server_default=text("'held'::text")),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    Column("decided_by", Uuid),
-    Column("decided_at", DateTime(timezone=True)),
-    Column("note", Text, nullable=False, server_default=text("''::text")),
-    Column("valid_until", DateTime(timezone=True)),
 )
 
 branch_hold = Table(
@@ -103,4 +93,37 @@ branch_hold = Table(
     Column("reason", Text, nullable=False),
     Column("lifted_at", DateTime(timezone=True)),
     Column("lifted_by", Uuid),
+)
+
+remark = Table(
+    "remark",
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("submission_id", Uuid, nullable=False),
+    Column("message_id", Uuid),
+    Column("kind", Text, nullable=False),
+    Column("staff_id", Uuid, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+    Column("sealed_id", Uuid, nullable=False),
+    Column("answers", Uuid),
+    Column("objects", Boolean),
+    Column("closed_at", DateTime(timezone=True)),
+)
+
+message_seen = Table(
+    "message_seen",
+    metadata,
+    Column("staff_id", Uuid, primary_key=True),
+    Column("message_id", Uuid, primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("at", DateTime(timezone=True), nullable=False),
+)
+
+reading = Table(
+    "reading",
+    metadata,
+    Column("staff_id", Uuid, primary_key=True),
+    Column("submission_id", Uuid, nullable=False),
+    Column("message_id", Uuid),
+    Column("at", DateTime(timezone=True), nullable=False),
 )

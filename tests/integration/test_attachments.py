@@ -9,7 +9,7 @@ from pathlib import Path
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, create_engine, select, text
+from sqlalchemy import Connection, NullPool, create_engine, select, text
 
 from outreach.app import wire
 from outreach.archive.export import export_period
@@ -40,7 +40,8 @@ def taken(post: Post) -> Attachment:
 
 def owner(post: Post) -> Connection:
     """The database as its owner: whoever may do anything to it."""
-    engine = create_engine(post.database.owner_conninfo.replace("postgresql://", "postgresql+psycopg://"))
+    address = post.database.owner_conninfo.replace("postgresql://", "postgresql+psycopg://")
+    engine = create_engine(address, poolclass=NullPool)
     return engine.connect().execution_options(isolation_level="AUTOCOMMIT")
 
 

@@ -41,7 +41,15 @@ from outreach.delivery.replies import (
 )
 from outreach.delivery.watch import settle_by_hand
 from outreach.ledger.work import Work
+from outreach.messages.attachments import (
+    attachment_file,
+    attachments_among,
+    attachments_by_id,
+    chosen_attachments,
+    take_attachment,
+)
 from outreach.messages.leftout import list_left_out
+from outreach.messages.material import Particulars, list_material, material_for
 from outreach.messages.tables import message
 from outreach.messages.tally import keeping, messages_to
 from outreach.notices.outbox import mark_seen
@@ -54,16 +62,27 @@ from outreach.people.nightly import discard_waiting, waiting_file
 from outreach.people.picking import lines_by_id
 from outreach.people.subscriptions import subscribe, subscriptions_of, unsubscribe
 from outreach.people.tables import contact_point
+from outreach.review.attached import open_attached
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import approve, reject, return_
 from outreach.review.detail import message_detail
 from outreach.review.holding import hold_for_branch, lift_hold
 from outreach.review.inbox import list_messages
+from outreach.review.material import (
+    approve_material,
+    material_file,
+    mend_material,
+    put_up,
+    reject_material,
+    return_material,
+    withdraw_material,
+)
 from outreach.review.standing import grant_standing, revoke_standing
 from outreach.review.submissions import submission_for
 from outreach.review.tables import decision
 from outreach.review.undo import undo
 from tests.support.builders import Firm, firm, make_client, publish_starter
+from tests.support.papers import pdf
 
 
 @dataclass
@@ -80,6 +99,8 @@ class Foreign:
     task: UUID
     conflict: UUID
     draft: UUID
+    attachment: UUID
+    material: UUID
     revision: int
     digest: bytes
 
@@ -89,6 +110,7 @@ class Foreign:
 
 
 Act = Callable[[Work, Foreign], Any]
+LEAFLET = Particulars("手册", "relationship", "zh-CN")
 
 # Called by the deciders and advisors of the other branch. What comes back must be nothing, or a refusal.
 REFUSED: dict[str, Act] = {
@@ -125,6 +147,12 @@ REFUSED: dict[str, Act] = {
     "delivery.replies.replies_by_id": lambda work, it: replies_by_id(work, [it.reply]),
     "delivery.replies.replies_of": lambda work, it: replies_of(work, it.client),
     "delivery.watch.settle_by_hand": lambda work, it: settle_by_hand(work, it.message, "delivered", ""),
+    "messages.attachments.attachment_file": lambda work, it: attachment_file(work, it.attachment),
+    "messages.attachments.attachments_among": lambda work, it: attachments_among(work, [it.attachment]),
+    "messages.attachments.attachments_by_id": lambda work, it: attachments_by_id(work, [it.attachment]),
+    "messages.attachments.chosen_attachments": lambda work, it: chosen_attachments(work, [it.attachment]),
+    "messages.material.list_material": lambda work, it: list_material(work),
+    "messages.material.material_for": lambda work, it: material_for(work, it.material),
     "messages.leftout.list_left_out": lambda work, it: list_left_out(work, occurrence_id=it.occurrence),
     "messages.tally.keeping": lambda work, it: keeping(work, [it.decision]),
     "messages.tally.messages_to": lambda work, it: messages_to(work, it.client),
@@ -149,6 +177,13 @@ REFUSED: dict[str, Act] = {
     "people.nightly.discard_waiting": lambda work, it: discard_waiting(work, it.decision),
     "people.nightly.waiting_file": lambda work, it: waiting_file(work, it.decision),
     "people.imports.rejects_of": lambda work, it: rejects_of(work, it.decision),
+    "review.attached.open_attached": lambda work, it: open_attached(work, it.message, 0),
+    "review.material.approve_material": lambda work, it: approve_material(work, it.material, b""),
+    "review.material.material_file": lambda work, it: material_file(work, it.material),
+    "review.material.mend_material": lambda work, it: mend_material(work, it.material, LEAFLET),
+    "review.material.reject_material": lambda work, it: reject_material(work, it.material, b"", note="x"),
+    "review.material.return_material": lambda work, it: return_material(work, it.material, b"", note="x"),
+    "review.material.withdraw_material": lambda work, it: withdraw_material(work, it.material),
     "review.batch.approve_batch": lambda work, it: approve_batch(work, it.submission, b"", frozenset()),
     "review.batch.sample_of": lambda work, it: sample_of(work, it.submission),
     "review.decide.approve": lambda work, it: approve(work, [it.message], it.bound),
@@ -241,7 +276,10 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
             )
         ).scalar_one()
     with open_work(people.b01.advisor) as work:
-        first = queue_request(work, RequestDraft((client,), text="{称呼}，您好！请您有空回电。"))
+        attached = take_attachment(work, "建议书.pdf", pdf("attached"))
+        material = put_up(work, LEAFLET, "手册.pdf", pdf("material"))
+        draft_with = RequestDraft((client,), text="{称呼}，您好！请您有空回电。", attachments=(attached.id,))
+        first = queue_request(work, draft_with)
         second = queue_request(work, RequestDraft((client,), text="{称呼}，您好！资料已备妥。"))
     with open_work(people.b01.manager) as work:
         row = work.conn.execute(select(message).where(message.c.id == second.message_ids[0])).one()
@@ -266,6 +304,8 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
         task,
         conflict,
         draft,
+        attached.id,
+        material.id,
         waiting.revision,
         bytes(waiting.digest),
     )
@@ -314,7 +354,8 @@ def _everything(open_work: Callable[..., Any]) -> tuple[Any, ...]:
                     " (SELECT count(*) FROM occurrence), (SELECT count(*) FROM task WHERE done_at IS NULL),"
                     " (SELECT count(*) FROM reply WHERE answered_at IS NULL),"
                     " (SELECT array_agg(state) FROM import_conflict)::text,"
-                    " (SELECT count(*) FROM client_correction)"
+                    " (SELECT count(*) FROM client_correction),"
+                    " (SELECT array_agg((state, digest)) FROM material)::text"
                 )
             ).one()
         )

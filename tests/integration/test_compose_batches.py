@@ -231,6 +231,27 @@ def test_an_alert_is_urgent_and_takes_no_heed_of_the_hour(open_work: Opener, peo
 
 
 @freeze_time(BEFORE)
+def test_an_alert_goes_by_sms_else_by_mail_else_somebody_calls(open_work: Opener, people: Firm) -> None:
+    with open_work() as work:
+        tiers = {"tier": "vip"}
+        sms = make_client(work, people.b01, email="a@example.net", **tiers)
+        mail = make_client(work, people.b01, email="b@example.net", **tiers)
+        call = make_client(work, people.b01, email=None, language="en", **tiers)
+        nobody = make_client(work, people.b01, email=None, mobile=None, **tiers)
+        opt_out(work, [mail, call], channel="sms", source="sms")
+        item = make_item(work, "market-event", code="", risk_level=None)
+        occurrence_id = make_occurrence(work, "market-event", feed_item_id=item)
+    compose_occurrence(open_work, occurrence_id)
+    with open_work() as work:
+        rows = {row.client_id: row for row in _messages(work, occurrence_id)}
+        script = from_bytes(unseal_bytes(work, rows[call].payload_id)).text
+        left = dict(work.conn.execute(select(left_out.c.client_id, left_out.c.rule)).tuples().all())
+    assert {key: row.channel for key, row in rows.items()} == {sms: "sms", mail: "email", call: "call"}
+    assert script.startswith("Good day, am I speaking with")
+    assert left == {nobody: "no_contact_point"}
+
+
+@freeze_time(BEFORE)
 def test_each_client_gets_it_in_the_hours_of_their_own_zone(open_work: Opener, people: Firm) -> None:
     with open_work() as work:
         ids = {

@@ -11,8 +11,8 @@ from sqlalchemy import select, text
 
 from outreach.app import wire
 from outreach.composing.requests import RequestDraft, queue_request
+from outreach.content.approval_formats import LexiconFile
 from outreach.content.difference import changes
-from outreach.content.formats import LexiconFile
 from outreach.content.loader import ContentSet, Source, load_folder
 from outreach.content.matcher import compile_lexicons
 from outreach.content.publish import latest_versions, publish

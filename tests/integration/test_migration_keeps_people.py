@@ -23,7 +23,7 @@ from outreach.review.decide import approve
 from outreach.review.inbox import list_waiting
 from tests.support.builders import Firm, firm, make_client, publish_starter
 
-BEFORE = "0001"
+BEFORE = ("0001", "0002")
 Rows = dict[str, list[str]]
 
 _TABLES = """
@@ -36,9 +36,9 @@ _TABLES = """
 """
 
 
-@pytest.fixture
-def old(conninfo: str) -> Iterator[str]:
-    """An empty database of the version before, on the same server."""
+@pytest.fixture(params=BEFORE)
+def old(conninfo: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """An empty database of each version before, on the same server."""
     parts = urlsplit(conninfo)
     name = f"before_{parts.path.lstrip('/')}"
     there = urlunsplit(parts._replace(path=f"/{name}"))
@@ -46,7 +46,7 @@ def old(conninfo: str) -> Iterator[str]:
         there = there.replace(f"{parts.scheme}:/", f"{parts.scheme}:///", 1)
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-    migrate(there, BEFORE)
+    migrate(there, request.param)
     yield there
     with psycopg.connect(conninfo, autocommit=True) as conn:
         conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))

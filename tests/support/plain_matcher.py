@@ -13,8 +13,8 @@ from typing import Literal
 
 import ahocorasick
 
+from outreach.content.approval_formats import LexiconFile
 from outreach.content.folding import folded
-from outreach.content.formats import LexiconFile
 from outreach.content.matcher import Hit, signs_inside
 
 Severity = Literal["block", "flag"]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from outreach.content.formats import LexiconFile
+from outreach.content.approval_formats import LexiconFile
 from outreach.content.loader import load_folder
 from outreach.content.matcher import compile_lexicons
 from outreach.content.starter import starter_root

@@ -26,6 +26,8 @@ WANTED = set(
 )
 LETTERS = {"new-year", "spring-festival", "christmas", "birthday-letter"}
 CALLS = {"welcome-call", "win-back", "dormant", "large-flow", "complaint-follow-up"}
+# What is urgent is told by telephone where neither SMS nor mail will do.
+ALERTS = {"market-event", "ipo-payment", "rights-issue", "convertible", "warrant-expiry"}
 PRODUCT_WORDS = re.compile(
     r"产品|基金|理财|股票|收益|行情|投资|交易|开户有礼|推荐"
     r"|\b(product|fund|stock|share|invest\w*|return|yield|trade|trading|offer)s?\b",
@@ -74,7 +76,7 @@ def test_everything_a_branch_says_in_a_year_is_there() -> None:
     assert WANTED - set(templates()) == set()
     assert sum(source.meta.phrase for source in templates().values()) >= 4
     assert {name for name in templates() if "letter" in templates()[name].meta.channels} == LETTERS
-    assert {name for name in templates() if "call" in templates()[name].meta.channels} == CALLS
+    assert {name for name in templates() if "call" in templates()[name].meta.channels} == CALLS | ALERTS
 
 
 @pytest.mark.parametrize("name", sorted(WANTED - {"christmas"}))
@@ -156,7 +158,7 @@ def test_deadlines_and_what_follows_are_said() -> None:
     for name in ("ipo-payment", "rights-issue", "convertible", "warrant-expiry"):
         for language, lapse in (("zh-CN", "放弃|作废|按公告条款"), ("en", "given up|lapse|terms")):
             full, bare = samples_of(name, language)
-            for channel in ("sms", "email"):
+            for channel in ("sms", "email", "call"):
                 said = render(templates()[name].files, channel, language, full).text
                 assert full["event"]["deadline"] in said
                 assert re.search(lapse, said), said
@@ -169,7 +171,7 @@ def test_a_correction_says_so_first() -> None:
             context = samples_of(name, language)[0]
             told = {**context, item: {**context[item], "corrects": "旧标题"}}
             plain = {**context, item: {**context[item], "corrects": ""}}
-            for channel in ("sms", "email"):
+            for channel in templates()[name].meta.channels:
                 files = templates()[name].files
                 assert word in render(files, channel, language, told).text
                 assert "旧标题" in render(files, channel, language, told).text
@@ -207,6 +209,18 @@ def test_every_template_with_a_date_or_a_festival_has_its_job() -> None:
     by_hand |= {"investor-education", "education-costs", "anti-fraud", "complaint-follow-up"}
     phrases = {name for name, source in templates().items() if source.meta.phrase}
     assert set(templates()) - used == by_hand | phrases
+
+
+def test_what_is_urgent_falls_through_to_a_call() -> None:
+    alerts = {source.meta.template: source.meta for source in library().jobs.values() if source.meta.urgent}
+    assert set(alerts) == ALERTS
+    assert {job.reach for job in alerts.values()} == {("sms", "email", "call")}
+    for name in ALERTS:
+        for language in ("zh-CN", "en"):
+            for context in samples_of(name, language):
+                said = render(templates()[name].files, "call", language, context).text
+                assert context["event"]["headline"] in said
+                assert context["disclosures"] in said
 
 
 def test_types_and_except_types_exclude_each_other() -> None:
