@@ -10,7 +10,7 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,7 +24,7 @@ from outreach.archive.selection import records
 from outreach.core.errors import BadInput
 from outreach.delivery.channels.smtp import eml
 from outreach.ledger.work import Work
-from outreach.messages.attachments import Contents, ending, named, read_contents
+from outreach.messages.attachments import Contents, ending, lines_of, named, read_contents
 from outreach.messages.payload import from_bytes
 
 _HEADINGS = (
@@ -187,10 +187,13 @@ def _write_one(work: Work, bag: BagWriter, names: Names, lists: _Lists, item: Ev
 
 
 def _write_attached(work: Work, bag: BagWriter, lists: _Lists, item: Evidence) -> None:
-    """What the message has attached, each file once in the bag, under its own SHA-256."""
-    if item.message_bytes is None:
-        return
-    for line in from_bytes(item.message_bytes).attachments:
+    """What the message has attached, or the material that was decided on, each file once under its own SHA-256."""
+    lines: Sequence[str] = ()
+    if item.message_bytes is not None:
+        lines = from_bytes(item.message_bytes).attachments
+    elif item.row.kind == "material":
+        lines = lines_of(work, [item.envelope["file_digest"]])
+    for line in lines:
         one = named(line)
         if one.sha256 in lists.attached:
             continue

@@ -5,7 +5,7 @@ the contacts of a mail (art. 40, 50), and how to opt out.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -22,7 +22,8 @@ from outreach.composing.context import (
 from outreach.composing.dressing import dress, fill
 from outreach.composing.load import office_numbers, senders
 from outreach.composing.plan import Plan
-from outreach.content.formats import CATEGORIES, Disclosure, TemplateFile
+from outreach.content.approval_formats import Disclosure
+from outreach.content.formats import CATEGORIES, TemplateFile
 from outreach.content.in_force import (
     PolicyVersion,
     TemplateVersion,
@@ -35,10 +36,11 @@ from outreach.content.in_force import (
 from outreach.content.render import Rendered
 from outreach.core import clock
 from outreach.core.access import Role
-from outreach.core.errors import BadInput, NotFound
+from outreach.core.errors import BadInput, NotFound, RuleBroken
 from outreach.core.settings import Settings
 from outreach.ledger.work import Work
 from outreach.messages.attachments import chosen_attachments
+from outreach.messages.material import material_in_use, strictest
 from outreach.occasions.festivals import FESTIVALS
 
 WRITTEN = ("sms", "email")  # what a text of one's own goes by, and what is preferred
@@ -122,6 +124,8 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     if template is not None:
         _check_values(draft, template)
     category = template.meta.category if template else draft.category
+    attached, risk, advice = _carried(work, draft, template, category)
+    draft = replace(draft, advice=advice)
     # What was approved for good has no attachment: whoever approves must see this one.
     phrase = bool(template and template.meta.phrase) and not draft.attachments
     policy = advisors_policy(work, category, phrase=phrase)
@@ -138,11 +142,9 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
     send_date = send_at.astimezone(work.settings.zone).date()
     matcher, lexicon_digest = lexicons_in_force(work.conn)
     known = disclosures_in_force(work.conn)
-    advice = template.meta.advice if template else draft.advice
     wanted = (
         list(template.meta.disclosures) if template else required_disclosures(known, draft.category, advice)
     )
-    attached = chosen_attachments(work, draft.attachments)
     channels = _channels(draft, template)
     if attached:
         if "email" not in channels:
@@ -150,9 +152,6 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
                 "Only a mail can have an attachment.", mend="Choose mail, or take the attachment out."
             )
         channels = ("email",)
-    risk = draft.risk_level
-    if template is not None:
-        risk = int(template.meta.risk_level[1]) if template.meta.risk_level else None
     title = _title(template.meta, work.settings) if template else _own_words(work.settings)
     render = template.render if template else partial(free_text, work.settings, draft, known, wanted)
     meta = template.meta if template else None
@@ -210,6 +209,29 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
         fixed=_fixed(work, draft, template, channels, known, wanted, send_at),
         senders=senders(work),
     )
+
+
+def _carried(
+    work: Work, draft: RequestDraft, template: TemplateVersion | None, category: str
+) -> tuple[tuple[str, ...], int | None, bool]:
+    """What is attached, and the risk level and advice of the whole: approved material carries its own into the message,
+    so suitability and qualification are asked for it (Measures on suitability, art. 22; art. 19, 41)."""
+    attached = chosen_attachments(work, draft.attachments)
+    risk, advice = draft.risk_level, draft.advice
+    if template is not None:
+        risk = int(template.meta.risk_level[1]) if template.meta.risk_level else None
+        advice = template.meta.advice
+    used = material_in_use(work, attached, category)
+    risk, carried = strictest(used, risk, advice)
+    if template is not None and carried and not advice:
+        told = next(one.title for one in used if one.advice)
+        raise RuleBroken(
+            f"“{told}” is investment advice, and this template is not.",
+            rule="material_advice",
+            article="art. 51",
+            mend="Write in your own words, which then have the disclosures that advice needs, or take it out.",
+        )
+    return attached, risk, carried
 
 
 def advisors_policy(work: Work, category: str, *, phrase: bool = False) -> PolicyVersion:

@@ -12,6 +12,7 @@ from outreach.core.access import Permission, visible
 from outreach.core.errors import BadInput, NotFound
 from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
+from outreach.messages.attached import Attached, attached_of
 from outreach.messages.findings import Finding, read_findings
 from outreach.messages.payload import from_bytes
 from outreach.messages.reasons import Words, words
@@ -37,6 +38,7 @@ class OwnLine:
     excerpt: str
     subject: str
     text: str
+    attachments: tuple[Attached, ...]
     findings: tuple[Finding, ...]
     why: Words | None
     returned_for: tuple[str, ...]  # codes of approvals/reasons.toml
@@ -143,6 +145,7 @@ def _lines(work: Work, rows: Sequence[Row[Any]]) -> list[OwnLine]:
                 excerpt=" ".join(payload.text.split())[:80] if payload else "",
                 subject=payload.subject if payload else "",
                 text=payload.text if payload else "",
+                attachments=attached_of(work, payload.attachments, Permission.COMPOSE) if payload else (),
                 findings=tuple(read_findings(row.findings)),
                 why=words(row.reason, row.reason_params, work.settings.locale) if row.reason else None,
                 returned_for=tuple(decided.reasons) if decided is not None and told else (),

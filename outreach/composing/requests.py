@@ -55,6 +55,7 @@ class PreviewItem:
     stopped: Reason | None = None
     rule: str = ""
     source: str = ""  # the template's or the author's own text, with its slots as ``{{ … }}``
+    attachments: tuple[str, ...] = ()  # as the payload names them
 
 
 @dataclass(frozen=True)
@@ -270,4 +271,5 @@ def _preview(made: _Made, locale: str) -> PreviewItem:
         findings=made.findings,
         stopped=stopped,
         rule=made.left.code if made.left is not None else "",
+        attachments=message.payload.attachments if message is not None else (),
     )

@@ -43,7 +43,7 @@ FIELDS: dict[str, _Shape] = (
         _ID,
         "id actor on_behalf_of author_id owner_id branch_id client_id message_id submission_id occurrence_id"
         " decision_id standing_approval_id attempt_id receipt_id reply_id contact_point_id import_id release_id"
-        " feed_item_id fallback_of export_id hold_id session_id draft_id",
+        " feed_item_id fallback_of export_id hold_id session_id draft_id material_id",
     )
     # SHA-256, in hex. ``commitment`` is salted; ``address_hash`` and ``subject_hash`` are keyed.
     | _fields(
@@ -64,9 +64,9 @@ FIELDS: dict[str, _Shape] = (
     | _fields(
         int,
         "revision count clients rows accepted rejected changed results sampled attempt_number epoch size bytes withheld"
-        " segments number conflicts",
+        " segments number conflicts risk_level",
     )
-    | _fields(bool, "urgent bootstrap second_factor")
+    | _fields(bool, "urgent bootstrap second_factor advice")
     | _fields(_INSTANT, "occurred_at received_at due_at undo_until expires_at started_at")
     | _fields(_DATE, "send_date from_date until_date")
 )
@@ -137,8 +137,12 @@ KINDS: dict[str, frozenset[str]] = {
     ),
     # a field of a client that a person put right here, or in which a file now says the same
     "correction": _kind("import_id object action"),
-    # a file that may be attached to messages, by its digest; material approved before it has a recipient
+    # a file that may be attached to messages, by its digest
     "attachment": _kind("action digest bytes"),
+    # what happened to material, which is approved before it has a recipient; ``digest`` binds all that was decided on
+    "material": _kind(
+        "material_id author_id verb digest file_digest bytes category language risk_level advice reasons expires_at"
+    ),
     "write_back": _kind("number count digest size bytes basis"),
     "content.published": _kind("release_id author_id number object digest versions count bootstrap"),
     # what happened to a draft of content; the texts and notes are sealed

@@ -143,6 +143,35 @@ def attachments_by_id(
         raise NotFound("There is no such attachment of yours.", mend="Attach the file again.") from None
 
 
+def attachments_among(work: Work, ids: Sequence[UUID]) -> list[Attachment]:
+    """Like ``attachments_by_id``, but without what the actor may not attach, or what is not there."""
+    found: list[Attachment] = []
+    for one in dict.fromkeys(ids):
+        try:
+            found += attachments_by_id(work, [one])
+        except NotFound:
+            continue
+    return found
+
+
+def attachment_file(work: Work, attachment_id: UUID) -> Contents:
+    """A file that lies ready, for whoever may attach it. Raises NotFound beyond the actor's branches."""
+    [one] = attachments_by_id(work, [attachment_id])
+    found = read_contents(work, [one.line]).get(one.line)
+    if found is None:
+        raise NotFound("This file is no longer kept.", mend="Attach it again.")
+    return found
+
+
+def lines_of(work: Work, digests: Iterable[str]) -> list[str]:
+    """A payload's line for each of these files that is kept; ``digests`` are hex."""
+    wanted = {bytes.fromhex(one) for one in digests}
+    rows = work.conn.execute(
+        select(attachment).where(attachment.c.sha256.in_(wanted)).order_by(attachment.c.at)
+    )
+    return list({bytes(row.sha256): _attachment(row).line for row in rows}.values())
+
+
 def chosen_attachments(work: Work, ids: Sequence[UUID]) -> tuple[str, ...]:
     """What a payload says of these. Raises NotFound as ``attachments_by_id``, BadInput for too many."""
     if len(set(ids)) > MOST:

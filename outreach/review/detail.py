@@ -14,6 +14,7 @@ from outreach.core.access import Permission, Role, visible
 from outreach.core.errors import NotFound
 from outreach.ledger.append import Entry, record, unseal_many
 from outreach.ledger.work import Work
+from outreach.messages.attached import Attached, attached_of
 from outreach.messages.findings import Finding, read_findings
 from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.reasons import Words, words
@@ -90,6 +91,7 @@ class Detail:
     revision: int
     digest: bytes
     payload: Payload | None
+    attachments: tuple[Attached, ...]
     parts: tuple[Part, ...]
     findings: tuple[Finding, ...]
     flagged: bool
@@ -148,6 +150,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         revision=row.revision,
         digest=bytes(row.digest),
         payload=payload,
+        attachments=attached_of(work, payload.attachments) if payload else (),
         parts=_parts(work, row, payload, first),
         findings=tuple(read_findings(row.findings)),
         flagged=row.flagged,

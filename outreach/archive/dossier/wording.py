@@ -40,6 +40,8 @@ VERBS: dict[str, Pair] = {
     "reject": ("否决", "Rejected"),
     "release": ("按常备批准放行", "Released under a standing approval"),
     "undo": ("撤回决定", "Decision undone"),
+    "put_up": ("提交", "Put up"),
+    "withdraw": ("撤回", "Withdrawn"),
 }
 ATTEMPTS: dict[str, Pair] = {
     "claimed": ("已领取,未开始", "claimed, not begun"),
@@ -66,6 +68,7 @@ ACTIONS: dict[str, Pair] = {
     "revoke": ("撤销", "revoked"),
     "opted_in": ("同意接收", "opted in"),
     "opted_out": ("拒绝接收", "opted out"),
+    "added": ("存入", "added"),
 }
 OBJECTS: dict[str, Pair] = {
     "clients": ("客户资料", "clients"),
@@ -75,6 +78,8 @@ OBJECTS: dict[str, Pair] = {
     "market-event": ("市场事件", "market events"),
     "market-events": ("市场事件", "market events"),
     "message": ("消息", "message"),
+    "attachment": ("附件", "attachment"),
+    "material": ("营销与建议材料", "material"),
     "period": ("时段", "a period"),
     "client": ("单一客户", "one client"),
 }
@@ -101,6 +106,8 @@ KINDS: dict[str, Pair] = {
     "release": ("常备放行", "Release"),
     "undo": ("撤回决定", "Undone"),
     "standing_approval": ("常备批准", "Standing approval"),
+    "attachment": ("附件", "Attachment"),
+    "material": ("营销与建议材料", "Material"),
     "left_out": ("未列入", "Left out"),
     "hold": ("留存", "Hold"),
     "disposal": ("处置", "Disposal"),

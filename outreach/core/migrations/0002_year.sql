@@ -177,16 +177,20 @@ CREATE TABLE material (
     risk_level smallint,
     advice boolean NOT NULL DEFAULT false,
     attachment_id uuid NOT NULL REFERENCES attachment,
+    digest bytea NOT NULL,                         -- of all that a decision binds: the columns above, and the file's SHA-256
     branch_id uuid REFERENCES branch,              -- null: for the whole firm
     author_id uuid NOT NULL REFERENCES staff,
     state text NOT NULL DEFAULT 'held' CHECK (state IN ('held', 'approved', 'returned', 'rejected', 'withdrawn')),
     created_at timestamptz NOT NULL,
     decided_by uuid REFERENCES staff,
     decided_at timestamptz,
+    reasons text[] NOT NULL DEFAULT '{}',
     note text NOT NULL DEFAULT '',
     valid_until timestamptz
 );
-CREATE INDEX material_state ON material (state, created_at DESC, id);
+CREATE INDEX material_state ON material (state, id DESC);
+CREATE INDEX material_author ON material (author_id, id DESC);
+CREATE INDEX material_attachment ON material (attachment_id);
 
 CREATE TABLE branch_hold (
     id uuid PRIMARY KEY,
