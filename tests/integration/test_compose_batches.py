@@ -245,7 +245,7 @@ def test_an_alert_goes_by_sms_else_by_mail_else_somebody_calls(open_work: Opener
     with open_work() as work:
         rows = {row.client_id: row for row in _messages(work, occurrence_id)}
         script = from_bytes(unseal_bytes(work, rows[call].payload_id)).text
-        left = dict(work.conn.execute(select(left_out.c.client_id, left_out.c.rule)).tuples().all())
+        left = {row.client_id: row.rule for row in work.conn.execute(select(left_out))}
     assert {key: row.channel for key, row in rows.items()} == {sms: "sms", mail: "email", call: "call"}
     assert script.startswith("Good day, am I speaking with")
     assert left == {nobody: "no_contact_point"}
