@@ -12,6 +12,7 @@ from outreach.content.publish import latest_versions
 from outreach.core.access import Actor, Permission
 from outreach.messages.tally import keeping
 from outreach.review.impact import Impact, impact_of
+from outreach.review.submissions import decided_under
 
 _SHOWN = 400  # lines of difference; the rest is counted
 
@@ -28,17 +29,27 @@ def tell_changes(outreach: Outreach, actor: Actor, found: ContentSet, *, impact:
             if one.kind == "template" and one.what != "new"
         }
         kept = keeping(work, ids)
+        policies = {
+            one.name: decided_under(work, before["policy", one.name].id)
+            for one in every
+            if one.kind == "policy" and one.what != "new"
+        }
     if not every:
         return False
     _differences(every)
-    for version_id, states in kept.items():
-        said = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-        click.echo(f"template {ids[version_id]}: waiting messages keep the old version: {said}")
+    _kept({f"template {ids[version_id]}": states for version_id, states in kept.items()})
+    _kept({f"policy {name}": states for name, states in policies.items() if states})
     touches = any(one.kind == "lexicon" for one in every)
     may = actor.may(Permission.PUBLISH) and actor.may(Permission.READ_MESSAGES)
     if impact and touches and may and before:
         _impact(outreach, actor, found)
     return True
+
+
+def _kept(by_name: dict[str, dict[str, int]]) -> None:
+    for name, states in by_name.items():
+        said = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+        click.echo(f"{name}: waiting messages keep the old version: {said}")
 
 
 def _differences(every: list[Change]) -> None:
