@@ -32,6 +32,8 @@ def dress(
     parts = [said]
     if disclosures and "".join(disclosures.split()) not in "".join(said.split()):
         parts.append(disclosures)
+    if channel in ("call", "letter"):  # a script or a letter is whole as it is written
+        return "\n\n".join(part for part in parts if part) + "\n"
     opt_out = opt_out_text(channel, language)
     if channel == "sms":
         name = signature(settings, language)

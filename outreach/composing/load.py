@@ -66,9 +66,6 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
     matcher, lexicon_digest = lexicons_in_force(work.conn)
     known = disclosures_in_force(work.conn)
     items = items_of(work.conn, row.id) if job.digest else []
-    hosts = hosts_of(
-        one.get(key) for one in (row.feed_data or {}, *(item.data for item in items)) for key in _ADDRESSES
-    )
     wanted = Requirements(
         matcher=matcher,
         known=known,
@@ -76,7 +73,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         numbers=office_numbers(work),
         greeting=meta.greeting,
         locale=work.settings.locale,
-        links=hosts | set(work.settings.link_hosts) | set(meta.allowed_links),
+        links=item_hosts(work, row.id) | set(work.settings.link_hosts) | set(meta.allowed_links),
         advice=meta.advice,
     )
     title = meta.title.zh if work.settings.locale.startswith("zh") else meta.title.en
@@ -191,7 +188,21 @@ def _fixed(
     return fixed
 
 
-_ADDRESSES = ("url", "source_url")
+_ITEM_LINKS = text(
+    """
+    SELECT f.data ->> 'url' AS url, f.data ->> 'source_url' AS source_url
+      FROM feed_item f
+     WHERE f.id = (SELECT feed_item_id FROM occurrence WHERE id = :id)
+        OR f.id IN (SELECT feed_item_id FROM occurrence_item WHERE occurrence_id = :id)
+    """
+)
+
+
+def item_hosts(work: Work, occurrence_id: UUID) -> frozenset[str]:
+    """The hosts that the feed items of an occurrence lead to: they were looked at when the items came in."""
+    return hosts_of(
+        address for row in work.conn.execute(_ITEM_LINKS, {"id": occurrence_id}) for address in row
+    )
 
 
 def _headline(data: Mapping[str, Any]) -> str:

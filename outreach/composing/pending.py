@@ -15,7 +15,7 @@ from outreach.composing.checks import Requirements, check, required_disclosures
 from outreach.composing.context import client_context, disclosure_text
 from outreach.composing.drafts import LONGEST
 from outreach.composing.dressing import dress
-from outreach.composing.load import office_numbers
+from outreach.composing.load import item_hosts, office_numbers
 from outreach.composing.own import not_found
 from outreach.composing.requests import others_named
 from outreach.content.in_force import disclosures_in_force, lexicons_in_force, template_version
@@ -159,7 +159,11 @@ def _reworded(work: Work, row: Row[Any], subject: str, said: str) -> tuple[Paylo
             numbers=office_numbers(work),
             greeting=bool(meta and meta.greeting),
             locale=work.settings.locale,
-            links={*work.settings.link_hosts, *(meta.allowed_links if meta else ())},
+            links={
+                *work.settings.link_hosts,
+                *(meta.allowed_links if meta else ()),
+                *item_hosts(work, row.occurrence_id),
+            },
             advice=row.advice,
         ),
         own=[before.to] if row.channel != "email" else (),

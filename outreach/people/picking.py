@@ -21,7 +21,7 @@ _HEADING = frozenset({"客户号", "客户姓名", "姓名", "手机", "邮箱",
 @dataclass(frozen=True)
 class Pick:
     """What the chosen clients have in common; an empty part narrows nothing. ``holding`` is a security's code,
-    ``risk_at_least`` a class from 1 to 5."""
+    ``risk_at_least`` a class from 1 to 5, ``statuses`` the account's."""
 
     search: str = ""
     tiers: tuple[str, ...] = ()
@@ -29,6 +29,7 @@ class Pick:
     tags: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     risk_at_least: int | None = None
+    statuses: tuple[str, ...] = ()
 
     @property
     def narrows(self) -> bool:
@@ -212,6 +213,8 @@ def _fitting(work: Work, pick: Pick) -> list[ColumnElement[bool]]:
             holding.c.code == pick.holding.strip().upper(), holding.c.quantity > 0
         )
         conditions.append(client.c.id.in_(holders))
+    if pick.statuses:
+        conditions.append(client.c.status.in_(pick.statuses))
     if pick.risk_at_least is not None:
         if not 1 <= pick.risk_at_least <= 5:
             raise BadInput(f"C{pick.risk_at_least} is no risk class.", mend="Use C1 to C5.")

@@ -39,6 +39,7 @@ from outreach.web.pieces import Piece, pieces_of
 
 PAGE = 40
 TIERS = ("diamond", "platinum", "gold", "silver", "vip", "core", "ordinary")
+STATUSES = ("normal", "dormant", "frozen", "closed")
 _VALUE = "value."
 _MOST_FIELDS = 1400
 
@@ -264,6 +265,7 @@ def _written(desk: Desk, fields: Fields) -> Written:
         tags=tuple(one[:80] for one in fields.get("tag", ()) if one),
         languages=tuple(one for one in fields.get("language", ()) if one in LANGUAGES),
         risk_at_least=least,
+        statuses=tuple(one for one in fields.get("status", ()) if one in STATUSES),
     )
     return Written(
         draft,
@@ -308,6 +310,7 @@ def _form(
             unmatched=unmatched or [],
             tags=tags_in_use(work),
             tiers=TIERS,
+            statuses=STATUSES,
             templates=templates,
             variables={one.name: own_variables(one) for one in templates},
             categories=CATEGORIES,

@@ -26,7 +26,7 @@ from outreach.review.decide import approve, approve_batch, return_, sample_of
 from outreach.review.submissions import lock_submissions
 from outreach.scheduling.occurrences import REQUEST
 from tests.support.builders import Firm, change_client, firm, make_client, publish_starter
-from tests.support.occurrences import make_occurrence
+from tests.support.occurrences import make_item, make_occurrence
 from tests.support.review_rows import as_read, states
 from tests.support.waiting import until_blocked
 
@@ -179,6 +179,38 @@ def test_words_that_may_not_go_out_are_not_stored(
             say(work, said)
     with open_work() as work:
         assert tuple(_row(work, one)) == before
+
+
+@freeze_time(NOW)
+def test_an_alert_in_other_words_may_keep_its_source(open_work: Opener, people: Firm, me: Actor) -> None:
+    with open_work() as work:
+        make_client(
+            work, people.b01, name="王小明", gender="male", tier="vip", mobile=None, email="w@example.net"
+        )
+        item = make_item(work, "market-event", code="", risk_level=None)
+        occurrence_id = make_occurrence(work, "market-event", feed_item_id=item)
+    compose_occurrence(open_work, occurrence_id)
+    with open_work(me) as work:
+        message_id = work.conn.execute(select(message.c.id)).scalar_one()
+        said = _payload(work, message_id).text
+        assert "https://" in said
+        personalise(work, message_id, 1, said.replace("您好", "近来可好，您好"))
+        assert "近来可好" in _payload(work, message_id).text
+        with pytest.raises(RuleBroken) as refused:
+            personalise(work, message_id, 2, f"{said}\n另见 https://elsewhere.invalid/x")
+    assert refused.value.rule == "link_not_allowed"
+
+
+@freeze_time(NOW)
+def test_a_script_in_other_words_stays_a_script(open_work: Opener, people: Firm, me: Actor) -> None:
+    with open_work() as work:
+        chosen = make_client(work, people.b01, name="王小明", gender="male", status="dormant")
+    with open_work(me) as work:
+        draft = RequestDraft((chosen,), template="dormant", channel="call")
+        message_id = queue_request(work, draft).message_ids[0]
+        script = _payload(work, message_id).text
+        personalise(work, message_id, 1, script.replace("祝您生活愉快", "祝您和家人安康"))
+        assert _payload(work, message_id).text.strip() == script.replace("祝您生活愉快", "祝您和家人安康")
 
 
 @freeze_time(NOW)

@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from outreach.core.access import Actor
 from outreach.ledger.work import Opener
 from outreach.messages.leftout import LeftOut, write_left_out
 from tests.support.builders import Firm, firm, make_client, publish_starter
@@ -66,3 +67,12 @@ def test_the_file_is_safe_in_a_spreadsheet(people: Firm, sign_in: SignIn) -> Non
     names = {row[3]: row[2] for row in rows[1:]}
     assert names.keys() == {"乙", "'=已故"}
     assert names["'=已故"] == "'+L001"
+
+
+def test_the_file_stays_within_the_readers_walls(people: Firm, sign_in: SignIn) -> None:
+    def names(reader: Actor) -> list[str]:
+        answer = sign_in(reader).get("/left-out.csv")
+        return [row[3] for row in csv.reader(io.StringIO(answer.content.decode("utf-8-sig")))][1:]
+
+    assert names(people.b02.manager) == ["别处"]
+    assert names(people.b01.advisors[1]) == []

@@ -1,6 +1,7 @@
 """Choosing clients by filters, and from a pasted list with an answer for each line that fits nobody."""
 
 import pytest
+from sqlalchemy import text
 
 from outreach.core.errors import BadInput
 from outreach.ledger.work import Opener
@@ -27,6 +28,8 @@ def people(open_work: Opener) -> Firm:
             work, b01, client_no="P3", name="Ann Carter", language="en", mobile="+8614700099999", risk_class=2
         )
         make_client(work, b01, client_no="P4", name="李娜", email="li.na@example.net", tags=["IPO", "高净值"])
+        work.conn.execute(text("UPDATE client SET status = 'dormant' WHERE client_no = 'P2'"))
+        work.conn.execute(text("UPDATE client SET status = 'closed' WHERE client_no = 'P4'"))
         make_client(work, found.b02, client_no="Q1", name="赵别处", tier="vip")
     return found
 
@@ -41,6 +44,9 @@ def people(open_work: Opener) -> Firm:
         (Pick(tags=("IPO",), tiers=("vip",)), ["P1"]),
         (Pick(languages=("en",)), ["P3"]),
         (Pick(risk_at_least=3), ["P1", "P2", "P4"]),
+        (Pick(statuses=("dormant",)), ["P2"]),
+        (Pick(statuses=("dormant", "closed")), ["P2", "P4"]),
+        (Pick(statuses=("normal",), tags=("IPO",)), ["P1"]),
         (Pick(search="王"), ["P1", "P2"]),
         (Pick(search="P4"), ["P4"]),
         (Pick(search="147 0009 9999"), ["P3"]),
