@@ -7,6 +7,7 @@ itself.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 from typing import Annotated
 from uuid import UUID
@@ -22,7 +23,12 @@ from outreach.content.formats import CATEGORIES, LANGUAGES
 from outreach.content.sms import SmsLength, sms_length
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, OutreachError
+from outreach.messages.attached import attached_of
+from outreach.messages.attachments import attachments_among
+from outreach.messages.files import LARGEST as FILE_LARGEST
+from outreach.messages.files import MOST
 from outreach.messages.findings import Finding
+from outreach.messages.material import offered_material
 from outreach.people.picking import (
     Pick,
     Unmatched,
@@ -34,8 +40,11 @@ from outreach.people.picking import (
     tags_in_use,
 )
 from outreach.review.parts import parts_of
+from outreach.web.attaching import Refused, with_files
 from outreach.web.frame import Desk
+from outreach.web.handed_in import LARGEST_FORM, Fields, HandedIn, one, read_form
 from outreach.web.pieces import Piece, pieces_of
+from outreach.web.told import told
 
 PAGE = 40
 TIERS = ("diamond", "platinum", "gold", "silver", "vip", "core", "ordinary")
@@ -63,6 +72,8 @@ class Written:
     title: str
     pasted: str
     look: UUID | None
+    material: UUID | None = None  # to be attached, too
+    detach: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -94,10 +105,11 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             return _form(desk, _fresh(kept, draft_id=draft, title=title))
         return _form(desk, _fresh(RequestDraft(tuple(client or ()), template=template)))
 
-    @routes.post("/compose")
+    @routes.post("/compose", max_body_size=LARGEST_FORM)
     async def send(desk: here, request: Request) -> Response:
-        return await run_in_threadpool(_act, desk, await _fields(request))
+        return await run_in_threadpool(_act, desk, *await read_form(request, _MOST_FIELDS))
 
+    # What comes while one types has no files.
     @routes.post("/compose/words")
     async def words(desk: here, request: Request) -> Response:
         return await run_in_threadpool(_words, desk, await _fields(request))
@@ -116,9 +128,6 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     return routes
 
 
-Fields = dict[str, list[str]]
-
-
 async def _fields(request: Request) -> Fields:
     form = await request.form(max_files=0, max_fields=_MOST_FIELDS)
     found: Fields = {}
@@ -128,9 +137,13 @@ async def _fields(request: Request) -> Fields:
     return found
 
 
-def _act(desk: Desk, fields: Fields) -> Response:
-    desk.check_form(_one(fields, "csrf"))
+def _act(desk: Desk, fields: Fields, files: list[HandedIn]) -> Response:
+    desk.check_form(one(fields, "csrf"))
     written = _written(desk, fields)
+    draft, refused = with_files(desk, written.draft, written.material, written.detach, files)
+    written = replace(written, draft=draft)
+    if refused:
+        return _form(desk, written, refused=refused)
     if written.act == "preview":
         return _previewed(desk, written)
     if written.act == "queue":
@@ -181,7 +194,7 @@ def _queued(desk: Desk, written: Written) -> Response:
 
 def _words(desk: Desk, fields: Fields) -> Response:
     """What was found in the words so far, and what the first client would get: for the page while one types."""
-    desk.check_form(_one(fields, "csrf"))
+    desk.check_form(one(fields, "csrf"))
     error: OutreachError | None = None
     item: PreviewItem | None = None
     try:
@@ -190,12 +203,19 @@ def _words(desk: Desk, fields: Fields) -> Response:
             item = try_words(work, written.draft, desk.locale)
     except OutreachError as refused:
         error = refused
-    return desk.page("compose_words.html", trying=item, error=error, sms=_sms(item), pieces=pieces)
+    return desk.page(
+        "compose_words.html",
+        trying=item,
+        error=error,
+        sms=_sms(item),
+        pieces=pieces,
+        told=partial(told, desk.locale),
+    )
 
 
 def _keep(desk: Desk, fields: Fields) -> Response:
     """Keep the draft by itself while one writes."""
-    desk.check_form(_one(fields, "csrf"))
+    desk.check_form(one(fields, "csrf"))
     kept: UUID | None = None
     error: OutreachError | None = None
     try:
@@ -207,7 +227,7 @@ def _keep(desk: Desk, fields: Fields) -> Response:
                 kept = keep_draft(work, draft, draft_id=written.draft_id, title=written.title)
     except OutreachError as refused:
         error = refused
-    return desk.page("compose_kept.html", draft_id=kept, error=error)
+    return desk.page("compose_kept.html", draft_id=kept, error=error, told=partial(told, desk.locale))
 
 
 def _with(draft: RequestDraft, ids: list[UUID]) -> RequestDraft:
@@ -225,56 +245,56 @@ def _fresh(draft: RequestDraft, *, draft_id: UUID | None = None, title: str = ""
     return Written(draft, Pick(), "", draft_id, title, "", None)
 
 
-def _one(fields: Fields, key: str) -> str:
-    return fields.get(key, [""])[0]
-
-
 def _written(desk: Desk, fields: Fields) -> Written:
     """What the form says. Raises BadInput for a field that can't be read."""
     try:
-        ids = tuple(UUID(one) for one in fields.get("client", ()))
-        attachments = tuple(UUID(one) for one in fields.get("attachment", ()))
-        risk = int(_one(fields, "risk_level")) if _one(fields, "risk_level") else None
-        least = int(_one(fields, "risk_at_least")) if _one(fields, "risk_at_least") else None
-        at = datetime.fromisoformat(_one(fields, "send_at")) if _one(fields, "send_at") else None
-        draft_id = UUID(_one(fields, "draft")) if _one(fields, "draft") else None
+        ids = tuple(UUID(found) for found in fields.get("client", ()))
+        attachments = tuple(UUID(found) for found in fields.get("attachment", ()))
+        risk = int(one(fields, "risk_level")) if one(fields, "risk_level") else None
+        least = int(one(fields, "risk_at_least")) if one(fields, "risk_at_least") else None
+        at = datetime.fromisoformat(one(fields, "send_at")) if one(fields, "send_at") else None
+        draft_id = UUID(one(fields, "draft")) if one(fields, "draft") else None
         look = UUID(fields["look"][-1]) if fields.get("look", [""])[-1] else None
+        chosen = UUID(one(fields, "material")) if one(fields, "material") else None
+        detach = UUID(one(fields, "detach")) if one(fields, "detach") else None
     except ValueError:
         raise BadInput("A field of this form can't be read.", mend="Open the page again.") from None
-    template = _one(fields, "template")
+    template = one(fields, "template")
     zone = desk.site.settings.zone
     draft = RequestDraft(
         client_ids=tuple(dict.fromkeys(ids)),
-        text="" if template else _one(fields, "text"),
-        subject="" if template else _one(fields, "subject"),
+        text="" if template else one(fields, "text"),
+        subject="" if template else one(fields, "subject"),
         template=template,
         values={
             key.removeprefix(_VALUE): values[0] for key, values in fields.items() if key.startswith(_VALUE)
         },
-        channel=_one(fields, "channel"),
-        category=_one(fields, "category") or "relationship",
-        advice=_one(fields, "advice") == "yes",
+        channel=one(fields, "channel"),
+        category=one(fields, "category") or "relationship",
+        advice=one(fields, "advice") == "yes",
         risk_level=risk,
         send_at=at.replace(tzinfo=zone) if at is not None and at.tzinfo is None else at,
         attachments=attachments,
     )
     pick = Pick(
-        search=_one(fields, "search")[:100],
-        tiers=tuple(one for one in fields.get("tier", ()) if one in TIERS),
-        holding=_one(fields, "holding")[:20],
-        tags=tuple(one[:80] for one in fields.get("tag", ()) if one),
-        languages=tuple(one for one in fields.get("language", ()) if one in LANGUAGES),
+        search=one(fields, "search")[:100],
+        tiers=tuple(tier for tier in fields.get("tier", ()) if tier in TIERS),
+        holding=one(fields, "holding")[:20],
+        tags=tuple(tag[:80] for tag in fields.get("tag", ()) if tag),
+        languages=tuple(tongue for tongue in fields.get("language", ()) if tongue in LANGUAGES),
         risk_at_least=least,
         statuses=tuple(one for one in fields.get("status", ()) if one in STATUSES),
     )
     return Written(
         draft,
         pick,
-        _one(fields, "act") or ("preview" if look else ""),
+        one(fields, "act") or ("preview" if look else ""),
         draft_id,
-        _one(fields, "title")[:120],
-        _one(fields, "pasted"),
+        one(fields, "title")[:120],
+        one(fields, "pasted"),
         look,
+        chosen,
+        detach,
     )
 
 
@@ -285,19 +305,22 @@ def _form(
     items: list[PreviewItem] | None = None,
     unmatched: list[Unmatched] | None = None,
     error: OutreachError | None = None,
+    refused: tuple[Refused, ...] = (),
 ) -> Response:
     draft = written.draft
     with desk.work() as work:
         try:
             found = pick_clients(work, written.pick, limit=PAGE + len(draft.client_ids) + 1)
             fitting = count_picked(work, written.pick)
-        except OutreachError as refused:
-            found, fitting, error = [], 0, error or refused
+        except OutreachError as stopped:
+            found, fitting, error = [], 0, error or stopped
         templates = offered_templates(work)
         shown = _shown(items, written.look)
+        ready_files = attachments_among(work, draft.attachments)
+        attached = attached_of(work, [one.line for one in ready_files], Permission.COMPOSE)
         return desk.page(
             "compose.html",
-            status=400 if error else 200,
+            status=400 if error or refused else 200,
             draft=draft,
             draft_id=written.draft_id,
             title=written.title,
@@ -322,6 +345,15 @@ def _form(
             sms=_sms(shown),
             pieces=pieces,
             error=error,
+            refused=refused,
+            told=partial(told, desk.locale),
+            files=[(file.id, told_of) for file, told_of in zip(ready_files, attached, strict=True)],
+            offered=[
+                one for one in offered_material(work) if one.attachment_id not in set(draft.attachments)
+            ],
+            most=MOST,
+            largest_file=FILE_LARGEST,
+            carried=attached_of(work, shown.attachments, Permission.COMPOSE) if shown else (),
         )
 
 

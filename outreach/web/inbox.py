@@ -21,6 +21,7 @@ from outreach.review.decide import Decided, approve, reject, return_
 from outreach.review.detail import Detail, message_detail
 from outreach.review.holding import firm_submissions
 from outreach.review.inbox import Filters, Line, LinePage, counts, list_messages, list_waiting
+from outreach.review.material import material_waiting
 from outreach.review.policies import policy_for
 from outreach.review.standing import grant_standing
 from outreach.review.submissions import submission_for
@@ -60,6 +61,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 after=after,
                 counts=counts(work),
                 from_head_office=len(firm_submissions(work)) if not _decides_for_all(desk) else 0,
+                material=len(material_waiting(work)),
                 text=text,
                 mode=mode,
                 flagged=flagged,

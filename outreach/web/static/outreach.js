@@ -49,3 +49,12 @@ document.addEventListener("htmx:after:swap", (event) => {
   const form = event.detail.ctx.sourceElement?.closest?.("form.type");
   if (form) { form.reset(); form.querySelector("input[type=text]").focus(); }
 });
+
+// A file that is too large is said so before it is sent, not after; the server asks again.
+document.addEventListener("change", (event) => {
+  const field = event.target;
+  if (!field.dataset?.largest || !field.files) return;
+  const large = [...field.files].find((file) => file.size > Number(field.dataset.largest));
+  field.setCustomValidity(large ? `${large.name}: ${field.dataset.tooLarge}` : "");
+  if (large) field.reportValidity();
+});
