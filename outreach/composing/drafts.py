@@ -87,6 +87,13 @@ def own_variables(template: TemplateVersion) -> list[str]:
     return [name for name, one in template.meta.variables.items() if one.source == "text"]
 
 
+def asked_for(template: TemplateVersion, locale: str) -> list[tuple[str, str]]:
+    """``own_variables`` with what their author reads beside them, in the reader's language."""
+    labels = [(name, template.meta.variables[name].label) for name in own_variables(template)]
+    chinese = locale.startswith("zh")
+    return [(name, (label.zh if chinese else label.en) if label else name) for name, label in labels]
+
+
 def checked(draft: RequestDraft) -> RequestDraft:
     """The draft itself. Raises BadInput for one that can't be made into messages."""
     if not draft.client_ids:

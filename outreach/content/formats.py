@@ -99,13 +99,14 @@ class Title(Strict):
 
 
 class Variable(Strict):
-    """A declared variable: where it comes from, and what it is."""
+    """A declared variable: where it comes from, and what it is. ``label`` is what an author who fills it in reads."""
 
     source: Literal[
         "client", "advisor", "branch", "firm", "occasion", "due", "report", "event", "digest", "text"
     ]
     type: Literal["text", "date", "instant", "number"] = "text"
     optional: bool = False
+    label: Title | None = None
 
 
 class TemplateFile(Strict):

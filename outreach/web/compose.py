@@ -16,7 +16,7 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from outreach.composing.drafts import CHANNELS, LARGEST, RequestDraft, offered_templates, own_variables
+from outreach.composing.drafts import CHANNELS, LARGEST, RequestDraft, asked_for, offered_templates
 from outreach.composing.keeping import close_draft, discard_draft, keep_draft, open_draft
 from outreach.composing.requests import PreviewItem, Queued, preview_request, queue_request, try_words
 from outreach.content.formats import CATEGORIES, LANGUAGES
@@ -335,7 +335,7 @@ def _form(
             tiers=TIERS,
             statuses=STATUSES,
             templates=templates,
-            variables={one.name: own_variables(one) for one in templates},
+            variables={one.name: asked_for(one, desk.locale) for one in templates},
             categories=CATEGORIES,
             channels=CHANNELS,
             items=items,

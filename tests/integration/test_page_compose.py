@@ -42,6 +42,24 @@ def test_all_who_fit_are_added_and_taken_out(reader: Reader, client: UUID) -> No
     assert "Nobody is chosen yet." in words(reader.post("/compose", act="nobody", client=str(client)).text)
 
 
+def test_who_let_their_account_lie_are_found(open_work: Opener, people: Firm, reader: Reader) -> None:
+    with open_work() as work:
+        lies = make_client(work, people.b01, client_no="K3", name="赵敏", status="dormant")
+    assert _chosen(reader.post("/compose", act="all", status="dormant").text) == {str(lies)}
+    assert _chosen(reader.post("/compose", act="all", status=["closed", "frozen"]).text) == set()
+
+
+@pytest.mark.parametrize(
+    ("locale", "label"), [("zh-CN", "追加担保物的截止时间"), ("en", "Deadline for adding")]
+)
+def test_what_a_template_asks_for_is_said_in_words(
+    people: Firm, sign_in: SignIn, locale: str, label: str
+) -> None:
+    said = sign_in(people.b01.advisor, locale).get("/compose?template=margin-call").text
+    assert label in said
+    assert 'name="value.text.deadline"' in said
+
+
 def test_a_pasted_list_says_which_lines_fit_nobody(reader: Reader, client: UUID) -> None:
     answer = reader.post("/compose", act="paste", pasted="K1 王伟\n张三\nK9")
     assert _chosen(answer.text) == {str(client)}

@@ -165,6 +165,12 @@ def test_deadlines_and_what_follows_are_said() -> None:
                 assert render(templates()[name].files, channel, language, bare).text != said
 
 
+def test_what_an_author_fills_in_is_named_in_both_languages() -> None:
+    for name, source in templates().items():
+        for variable, one in source.meta.variables.items():
+            assert (one.label is not None) == (one.source == "text"), (name, variable)
+
+
 def test_a_correction_says_so_first() -> None:
     for name, item in (("market-event", "event"), ("ipo-payment", "event"), ("research-push", "report")):
         for language, word in (("zh-CN", "更正"), ("en", "Correction")):
