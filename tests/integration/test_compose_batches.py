@@ -231,6 +231,19 @@ def test_an_alert_is_urgent_and_takes_no_heed_of_the_hour(open_work: Opener, peo
 
 
 @freeze_time(BEFORE)
+def test_a_halt_is_told_to_whoever_holds_the_security(open_work: Opener, people: Firm) -> None:
+    with open_work() as work:
+        holder = make_client(work, people.b01, tier="ordinary", holdings=("600000.SH",))
+        make_client(work, people.b01, tier="diamond")
+        item = make_item(work, "market-event", code="600000.SH", risk_level=None)
+        work.conn.execute(text("UPDATE feed_item SET item_type = 'halt'"))
+        occurrence_id = make_occurrence(work, "halt", feed_item_id=item)
+    compose_occurrence(open_work, occurrence_id)
+    with open_work() as work:
+        assert [row.client_id for row in _messages(work, occurrence_id)] == [holder]
+
+
+@freeze_time(BEFORE)
 def test_an_alert_goes_by_sms_else_by_mail_else_somebody_calls(open_work: Opener, people: Firm) -> None:
     with open_work() as work:
         tiers = {"tier": "vip"}
