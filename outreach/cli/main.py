@@ -29,6 +29,7 @@ COMMANDS: dict[str, str] = {
     "calendar": "outreach.cli.calendar",
     "jobs": "outreach.cli.jobs",
     "review": "outreach.cli.review",
+    "material": "outreach.cli.material",
     "delivery": "outreach.cli.delivery",
     "archive": "outreach.cli.archive",
 }

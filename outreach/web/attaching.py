@@ -9,7 +9,7 @@ from outreach.core.access import Permission
 from outreach.core.errors import OutreachError
 from outreach.ledger.work import Work
 from outreach.messages.attachments import chosen_attachments, take_attachment
-from outreach.messages.material import material_for, unusable
+from outreach.messages.material import fits, material_for, unusable
 from outreach.web.frame import Desk
 from outreach.web.handed_in import HandedIn
 
@@ -39,6 +39,9 @@ def with_files(
                 if not found.usable:
                     raise unusable(work, found)
                 draft = _attaching(work, draft, found.attachment_id)
+            # Advice and products go with their own kind of service only; the form shows which it is now.
+            if not draft.template and not fits(found.category, draft.category):
+                draft = replace(draft, category=found.category)
         except OutreachError as error:
             refused.append(Refused("", error))
     for file in files:
