@@ -17,7 +17,7 @@ from outreach.content.personal import find_personal_data
 from outreach.content.render import inspect
 from outreach.content.slots import unfilled_slots
 from outreach.content.sms import sms_length
-from outreach.content.trial import Renderer, Try, try_out
+from outreach.content.trial import Renderer, Try, trials, try_out
 
 _DIRTY = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)?")
 
@@ -43,9 +43,9 @@ def check_folder(root: Path) -> tuple[ContentSet, list[Fault]]:
     disclosures: dict[str, Disclosure] = (
         dict(content.disclosures.meta.disclosures) if content.disclosures else {}
     )
-    for name, source in sorted(content.templates.items()):
-        found = check_template(f"templates/{name}", source, matcher, disclosures)
-        faults += found
+    with trials() as tried:
+        for name, source in sorted(content.templates.items()):
+            faults += check_template(f"templates/{name}", source, matcher, disclosures, tried)
     return content, sorted(faults)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError, nodes
+from jinja2 import Environment, StrictUndefined, Template, TemplateError, nodes, pass_context
 from jinja2.meta import find_undeclared_variables
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -120,12 +120,30 @@ _FORBIDDEN = (
 )
 
 
+@pass_context
+def _left_alone(*_: object) -> str:
+    """A filter that is only named: one that takes the context is never computed beforehand."""
+    raise NotImplementedError
+
+
+def _looking(environment: Environment) -> Environment:
+    """``environment`` to look with: Jinja computes what is constant while it looks, and ``'x' * 10**9`` or
+    ``'a' | indent(1000000000)`` would be made here, in this process and without a bound."""
+    eyes = environment.overlay()
+    eyes.intercepted_binops = frozenset(_Values.default_binop_table)  # type: ignore[attr-defined]
+    eyes.filters = dict.fromkeys(environment.filters, _left_alone)
+    return eyes
+
+
+_LOOK_AT_TEXT, _LOOK_AT_HTML = _looking(_TEXT), _looking(_HTML)
+
+
 def inspect(source: str, *, html: bool) -> tuple[set[str], list[tuple[int, str]]]:
     """(the variables a template uses, by their first name and ``first.second`` path; what it must not do, by line).
 
     Raises TemplateSyntaxError for text that is no template.
     """
-    environment = _HTML if html else _TEXT
+    environment = _LOOK_AT_HTML if html else _LOOK_AT_TEXT
     tree = environment.parse(source)
     wrong: list[tuple[int, str]] = []
     for kind in _FORBIDDEN:

@@ -2,6 +2,7 @@
 
 import re
 import time
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from click.testing import CliRunner
 from outreach.cli.main import cli
 from outreach.content.check import check_folder
 from outreach.content.faults import Fault
+from outreach.content.render import inspect
 from outreach.content.starter import lay_out
+from outreach.content.trial import Try, trials
 
 SMS = "templates/birthday/sms.zh-CN.j2"
 
@@ -171,3 +174,29 @@ def test_init_never_writes_over_what_is_there(tmp_path: Path) -> None:
     again = runner.invoke(cli, ["init", str(tmp_path / "mine")])
     assert again.exit_code != 0
     assert (tmp_path / "mine/templates/README.md").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "swelling",
+    ["{{ 'x' * 10**9 }}", "{{ 'x' * 1000000000 }}", "{{ 'a' | indent(1000000000, true) }}"]
+    + ["{{ '%1000000000d' | format(1) }}", "{{ '%1000000000d' % 1 }}", "{{ name }}{{ 9 ** 9 ** 9 }}"],
+)
+def test_looking_at_a_template_computes_nothing_of_it(swelling: str) -> None:
+    """What is looked at in the server's own process is not run there, its constants neither."""
+    tracemalloc.start()
+    try:
+        assert inspect(swelling + "{{ name.first | upper }}", html=True)[0] >= {"name", "name.first"}
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_template_that_is_ended_leaves_the_next_ones_untouched() -> None:
+    """One helper for many templates: each has a child, and a limit, of its own."""
+    greedy = {"sms.en.j2": "{% for a in (1,) * 99999 %}{% for b in (1,) * 99999 %}x{% endfor %}{% endfor %}"}
+    fine = {"sms.en.j2": "Dear {{ name }}\n"}
+    wish = [Try("sms", "en", {"name": "Ms Carter"})]
+    with trials() as tried:
+        [ended] = tried(greedy, wish)
+        assert "did not end" in ended.error or "used more than" in ended.error
+        assert [one.parts["text"].strip() for one in tried(fine, wish * 3)] == ["Dear Ms Carter"] * 3
