@@ -74,7 +74,12 @@ _TITLES = text("SELECT id, title FROM submission WHERE id = ANY(:ids)")
 
 
 def list_own(
-    work: Work, *, state: str | None = None, after: UUID | None = None, limit: int = 50
+    work: Work,
+    *,
+    state: str | None = None,
+    after: UUID | None = None,
+    limit: int = 50,
+    locale: str | None = None,
 ) -> list[OwnLine]:
     """The actor's own messages, newest first: what they wrote, and what waits for their clients.
 
@@ -87,15 +92,15 @@ def list_own(
         query = query.where(message.c.state == state)
     if after is not None:
         query = query.where(message.c.id < after)
-    return _lines(work, work.conn.execute(query).all())
+    return _lines(work, work.conn.execute(query).all(), locale)
 
 
-def own_message(work: Work, message_id: UUID) -> OwnLine:
+def own_message(work: Work, message_id: UUID, locale: str | None = None) -> OwnLine:
     """One of ``list_own``. Raises NotFound."""
     row = work.conn.execute(select(message).where(message.c.id == message_id, _whose(work))).one_or_none()
     if row is None:
         raise not_found()
-    return _lines(work, [row])[0]
+    return _lines(work, [row], locale)[0]
 
 
 def _whose(work: Work) -> ColumnElement[bool]:
@@ -108,7 +113,8 @@ def _whose(work: Work) -> ColumnElement[bool]:
     )
 
 
-def _lines(work: Work, rows: Sequence[Row[Any]]) -> list[OwnLine]:
+def _lines(work: Work, rows: Sequence[Row[Any]], locale: str | None) -> list[OwnLine]:
+    tongue = locale or work.settings.locale
     ids = [row.id for row in rows]
     clients = {
         row.id: row
@@ -147,7 +153,7 @@ def _lines(work: Work, rows: Sequence[Row[Any]]) -> list[OwnLine]:
                 text=payload.text if payload else "",
                 attachments=attached_of(work, payload.attachments, Permission.COMPOSE) if payload else (),
                 findings=tuple(read_findings(row.findings)),
-                why=words(row.reason, row.reason_params, work.settings.locale) if row.reason else None,
+                why=words(row.reason, row.reason_params, tongue) if row.reason else None,
                 returned_for=tuple(decided.reasons) if decided is not None and told else (),
                 note=decided.note if decided is not None and told else "",
                 decided_by=(decided.by or "") if decided is not None and told else "",

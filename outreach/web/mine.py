@@ -40,7 +40,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     def mine(desk: here, state: str = "", after: UUID | None = None) -> Response:
         require(desk.actor, Permission.COMPOSE)
         with desk.work() as work:
-            lines = list_own(work, state=state or None, after=after, limit=PAGE + 1)
+            lines = list_own(work, state=state or None, after=after, limit=PAGE + 1, locale=desk.locale)
             return desk.page(
                 "mine.html",
                 lines=lines[:PAGE],
@@ -106,7 +106,7 @@ def _one(
 ) -> Response:
     require(desk.actor, Permission.COMPOSE)
     with desk.work() as work:
-        line = own_message(work, message_id)
+        line = own_message(work, message_id, desk.locale)
         return desk.page(
             "mine_one.html",
             status=422 if error else 200,

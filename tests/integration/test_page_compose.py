@@ -7,6 +7,8 @@ import pytest
 from sqlalchemy import text
 
 from outreach.ledger.work import Opener
+from outreach.messages.suppress import suppress_waiting
+from outreach.people.consent import opt_out
 from tests.support.builders import Firm, firm, make_client, publish_starter
 from tests.support.pages import Reader, SignIn, words
 
@@ -109,6 +111,22 @@ def test_a_draft_is_kept_by_itself_and_put_away(reader: Reader, client: UUID) ->
     assert "二稿" in reader.get(f"/compose?draft={draft[1]}").text
     assert "put away" in reader.after(f"/drafts/{draft[1]}/discard")
     assert reader.post("/compose/keep").text.strip() == ""  # nothing written, nothing kept
+
+
+def test_why_a_message_was_stopped_is_said_in_the_readers_language(
+    open_work: Opener, people: Firm, sign_in: SignIn, client: UUID
+) -> None:
+    for language, told in (("en", "The client has opted out"), ("zh-CN", "客户已退订")):
+        reader = sign_in(people.b01.advisor, language)
+        if language == "en":
+            reader.after("/compose", act="queue", client=str(client), text=SAID)
+            with open_work() as work:
+                opt_out(work, [client], source="page")
+                suppress_waiting(work, [client])
+        said = reader.read("/mine")
+        assert told in said
+        [one] = set(re.findall(r'href="(/mine/[0-9a-f-]+)"', reader.get("/mine").text))
+        assert told in reader.read(one)
 
 
 def test_findings_come_as_one_types(reader: Reader, client: UUID) -> None:
