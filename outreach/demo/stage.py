@@ -23,19 +23,23 @@ from outreach.core.access import SYSTEM, Actor
 from outreach.core.errors import Misconfigured
 from outreach.core.settings import Settings
 from outreach.demo.institution import load_people, loaded, write_clients
+from outreach.demo.leaflet import TITLE, leaflet
 from outreach.demo.planted import plant, write_traps
 from outreach.feeds.take_in import import_feed
 from outreach.ledger.work import Opener
+from outreach.messages.material import Particulars, list_material
 from outreach.occasions.festivals import next_festival
 from outreach.people.apply import apply_import
 from outreach.people.holdings import import_holdings
 from outreach.people.staff import actor_by_number
 from outreach.people.tables import staff
+from outreach.review.material import approve_material, put_up
 from outreach.scheduling.tables import occurrence
 from outreach.scheduling.tick import prepare_next, tick
 
 # Festivals of which the starter set has a job; job name = festival name.
 FESTIVAL_JOBS = ("new-year", "spring-festival", "mid-autumn")
+_LEAFLET = Particulars(TITLE, "relationship", "zh-CN")
 _BIRTHDAY_UNTIL = time(17, 0)  # later than this, today's birthday jobs are too late to catch up
 Say = Callable[[str], None]
 
@@ -74,6 +78,7 @@ def set_stage(open_work: Opener, settings: Settings, say: Say) -> None:
     _clients(stage)
     _feeds(stage)
     _fire(stage)
+    _material(stage)
     plant(stage.open_work, stage.actor)
     say(f"traps         {write_traps(stage.open_work, stage.folder)} planted, each stopped by its rule")
     done.parent.mkdir(parents=True, exist_ok=True)
@@ -218,6 +223,17 @@ def _events(now: datetime) -> list[dict[str, object]]:
 
 def _write_lines(path: Path, items: list[dict[str, object]]) -> None:
     path.write_text("".join(json.dumps(item, ensure_ascii=False) + "\n" for item in items), encoding="utf-8")
+
+
+def _material(stage: Stage) -> None:
+    """A leaflet of head office, approved by a second person there: every branch may attach it."""
+    with stage.open_work(stage.actor("H001")) as work:
+        found = [one for one in list_material(work) if one.title == TITLE]
+        made = found[0] if found else put_up(work, _LEAFLET, f"{TITLE}.pdf", leaflet())
+    if made.state == "held":
+        with stage.open_work(stage.actor("H002")) as work:
+            approve_material(work, made.id, made.digest)
+    stage.say("material      1 leaflet for every branch, approved by a second person")
 
 
 def _fire(stage: Stage) -> None:

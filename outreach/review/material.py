@@ -200,8 +200,13 @@ def material_waiting(work: Work, limit: int = 50) -> list[Material]:
     """What waits for these eyes, the oldest first; nothing for who may not decide."""
     if not work.actor.may(Permission.DECIDE):
         return []
-    waiting = list_material(work, ("held",), limit=500)
-    return [one for one in reversed(waiting) if may_decide_material(work, one)][:limit]
+    mine_to_read = set(
+        work.conn.execute(
+            select(material.c.id).where(material.c.state == "held", _other_person(work.actor.staff_id))
+        ).scalars()
+    )
+    waiting = reversed(list_material(work, ("held",), limit=500))
+    return [one for one in waiting if one.id in mine_to_read and _reaches(work, one)][:limit]
 
 
 def material_file(work: Work, material_id: UUID) -> Contents:

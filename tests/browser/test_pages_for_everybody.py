@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import SignIn
+from tests.support.papers import picture
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
@@ -20,12 +21,23 @@ PAGES = {
         "/clients",
         "/conflicts",
         "/firm",
+        "/material",
+        "material:/material",
         "/left-out",
         "/import",
         "/calendar",
         "/rehearse?job=mid-autumn",
     ],
-    "advisor1.sh": ["/", "/compose", "/mine", "first:/mine", "/replies"],
+    "advisor1.sh": [
+        "/",
+        "/compose",
+        "attach:/compose",
+        "/material",
+        "/material/new",
+        "/mine",
+        "first:/mine",
+        "/replies",
+    ],
     "operator": ["/", "/delivery", "/calendar", "/jobs", "/content", "/import", "/archive"],
     "compliance": ["/", "/calendar", "/rehearse", "/archive", "/content", "/delivery"],
 }
@@ -55,6 +67,20 @@ def visit(page: Page, path: str) -> None:
         page.click(
             "main a.button:not([href='/compose']) >> nth=-1" if rest == "/inbox" else "main li h2 a >> nth=0"
         )
+    elif kind == "material":
+        page.click("#h-all ~ ul a >> nth=0")
+        page.wait_for_load_state()
+        assert page.locator("iframe.mail").get_attribute("src")
+    elif kind == "attach":
+        page.fill("#text", "{称呼}，您好！资料请见附件。")
+        page.click("#attached summary")
+        page.select_option("#material", index=1)
+        page.set_input_files("#file", {"name": "走势.png", "mimeType": "image/png", "buffer": picture()})
+        page.click("button[value=attach]")
+        page.wait_for_load_state()
+        assert page.locator("#attached input[name=attachment]").count() == 2
+        # The form leads back to where one attached; what then lies half under the header is not judged by its size.
+        page.evaluate("scrollTo(0, 0)")
     elif kind == "batch":
         page.click("main a[href$='/batch'] >> nth=0")
     page.wait_for_load_state()

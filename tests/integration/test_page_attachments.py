@@ -175,6 +175,25 @@ def test_approved_material_is_offered_and_carried(
     assert SAID in refused.text
 
 
+def test_choosing_advice_makes_the_message_of_its_kind(
+    open_work: Opener, people: Firm, advisor: Reader, client: UUID
+) -> None:
+    proposal = Particulars("组合建议", "consulting", "zh-CN", risk_level=4, advice=True)
+    made = approved(open_work, people, proposal)
+    fields = {"text": f"{SAID}来源：示例证券研究所，2026年11月20日。", "client": str(client)}
+    page = advisor.post("/compose", act="attach", material=str(made.id), category="relationship", **fields)
+    assert '<option value="consulting" selected>' in page.text
+    seen = advisor.post(
+        "/compose", act="preview", attachment=str(made.attachment_id), category="consulting", **fields
+    )
+    assert "C3" in words(seen.text)
+    assert "1 get nothing" in words(seen.text)  # R4 for a C3 client
+    other = advisor.post(
+        "/compose", act="preview", attachment=str(made.attachment_id), category="relationship", **fields
+    )
+    assert "material of another kind of service (Advice)" in words(other.text)
+
+
 def test_another_branch_reads_none_of_it(
     open_work: Opener, people: Firm, advisor: Reader, client: UUID, sign_in: SignIn
 ) -> None:

@@ -118,6 +118,8 @@ KINDS: dict[str, Pair] = {
     "import": ("导入", "Import"),
     "correction": ("资料更正", "Correction"),
     "write_back": ("回写文件", "Write-back file"),
+    "branch_hold": ("营业部暂缓", "Held by a branch"),
+    "content.draft": ("内容草稿", "Draft of content"),
     "content.published": ("内容发布", "Content published"),
     "signin": ("登录", "Sign-in"),
     "key": ("密钥", "Key"),
