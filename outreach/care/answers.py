@@ -11,12 +11,11 @@ from uuid import UUID
 from sqlalchemy import select
 
 from outreach.care.tasks import Task, close_task, task_by_id
-from outreach.composing.drafts import RequestDraft, plan_for
+from outreach.composing.drafts import RequestDraft
 from outreach.composing.requests import PreviewItem, preview_request, queue_request
 from outreach.content.in_force import TemplateVersion, template_in_force, templates_in_force
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, RuleBroken
-from outreach.core.ids import new_id
 from outreach.delivery.tables import reply
 from outreach.ledger.work import Work
 from outreach.messages.reasons import words
@@ -59,8 +58,8 @@ def offers(work: Work, task_id: UUID, locale: str | None = None) -> list[Offer]:
 def _offer(work: Work, found: Task, phrase: TemplateVersion, locale: str | None) -> Offer:
     draft = _draft(work, found, phrase)
     [item] = preview_request(work, draft, locale)
-    policy = plan_for(work, draft, new_id()).batch.policy_version_id
-    stands = standing_covers(work, found.branch_id, phrase.id, policy)
+    policy = item.policy_version_id
+    stands = policy is not None and standing_covers(work, found.branch_id, phrase.id, policy)
     clean = item.stopped is None and all(one.severity == "hint" for one in item.findings)
     return Offer(phrase, item, stands and clean)
 

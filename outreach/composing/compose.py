@@ -6,18 +6,20 @@ so it may be run again after a kill, twice at once, or for clients who came late
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import text
 
 from outreach.composing.audience import LEAST, read_chunk
-from outreach.composing.batches import put_up, submission_of
+from outreach.composing.batches import put_up
 from outreach.composing.chunk import Composer, other_messages, take_slots
 from outreach.composing.corrections import titles_told
 from outreach.composing.digest import choose_items
 from outreach.composing.load import load_plan
+from outreach.composing.placing import place
 from outreach.composing.plan import Plan
+from outreach.composing.same_text import Recipients, recipients_of_audience
 from outreach.content.in_force import job_version
 from outreach.core import clock
 from outreach.core.errors import NotFound
@@ -54,13 +56,16 @@ def compose_occurrence(
             return Composed(0, 0, state)
     count = left = 0
     after: UUID | None = LEAST
+    recipients: Recipients | None = None
     while after is not None:
         with open_work() as work:
             # The plan is read again for each chunk: its parts are cached, and the occurrence may be cancelled.
             plan = _locked_plan(work, occurrence_id)
             if plan is None:
                 return Composed(count, left, "cancelled")
-            after, made, without = _chunk(work, plan, after, chunk)
+            if recipients is None:
+                recipients = recipients_of_audience(work.conn, plan)
+            after, made, without = _chunk(work, plan, after, chunk, recipients)
         count += made
         left += without
         if progress is not None:
@@ -130,7 +135,9 @@ def _locked_plan(work: Work, occurrence_id: UUID) -> Plan | None:
     return load_plan(work, occurrence_id)
 
 
-def _chunk(work: Work, plan: Plan, after: UUID, size: int) -> tuple[UUID | None, int, int]:
+def _chunk(
+    work: Work, plan: Plan, after: UUID, size: int, recipients: Recipients
+) -> tuple[UUID | None, int, int]:
     """Compose the next clients; returns the last one's id (None: there are no more) and what came of them."""
     conn = work.conn
     rows = read_chunk(
@@ -153,11 +160,7 @@ def _chunk(work: Work, plan: Plan, after: UUID, size: int) -> tuple[UUID | None,
     if plan.greeting and plan.send_date and messages:
         messages, lost = take_slots(conn, plan.greeting, plan.send_date, messages)
         left += lost
-    submissions = {
-        branch_id: submission_of(conn, plan.batch, branch_id if plan.per_branch else None)
-        for branch_id in sorted({item.branch_id for item in messages})
-    }
-    write_messages(work, [replace(item, submission_id=submissions[item.branch_id]) for item in messages])
+    write_messages(work, place(work, plan, messages, {row.id: row.tier for row in rows}, recipients))
     write_left_out(work, plan.occurrence_id, left)
     return (rows[-1].id if len(rows) == size else None), len(messages), len(left)
 

@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from outreach.composing.audience import Audience
+from outreach.composing.authors import advisors_policy, advisors_routes
 from outreach.composing.batches import Batch, due_by
 from outreach.composing.checks import Requirements, check, required_disclosures
 from outreach.composing.context import (
@@ -25,18 +26,15 @@ from outreach.composing.plan import Plan
 from outreach.content.approval_formats import Disclosure
 from outreach.content.formats import CATEGORIES, TemplateFile
 from outreach.content.in_force import (
-    PolicyVersion,
     TemplateVersion,
     disclosures_in_force,
     lexicons_in_force,
-    policies_in_force,
     template_in_force,
     templates_in_force,
 )
 from outreach.content.render import Rendered
 from outreach.core import clock
-from outreach.core.access import Role
-from outreach.core.errors import BadInput, NotFound, RuleBroken
+from outreach.core.errors import BadInput, RuleBroken
 from outreach.core.settings import Settings
 from outreach.ledger.work import Work
 from outreach.messages.attachments import chosen_attachments
@@ -183,6 +181,8 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
             send_at=send_at,
             expires_at=send_at + LIFE,
         ),
+        routes=advisors_routes(work, policy, category),
+        own_characters=sum(map(len, own_words(draft, template))),
         per_branch=policy.meta.scope == "branch",
         channels=channels,
         send_window=work.settings.send_window or DEFAULT_WINDOW,
@@ -241,23 +241,11 @@ def _carried(
     return attached, risk, carried
 
 
-def advisors_policy(work: Work, category: str, *, phrase: bool = False) -> PolicyVersion:
-    """The policy that governs what advisors write in ``category``; a ``phrase`` of the phrase book, and what head
-    office puts up, has its own, where there is one. Raises NotFound when there is none."""
-    governing = [one for one in policies_in_force(work.conn) if category in one.meta.governs.categories]
-    own = [name for name, has in (("phrases", phrase), ("head-office", _is_head_office(work))) if has]
-    for authors in (*own, "advisors"):
-        for policy in governing:
-            if policy.meta.governs.authors == authors:
-                return policy
-    raise NotFound(
-        f"No policy governs what advisors write in the category {category}.",
-        mend="Compliance publishes one with governs.authors = “advisors”.",
-    )
-
-
-def _is_head_office(work: Work) -> bool:
-    return any(grant.role is Role.HEAD_OFFICE for grant in work.actor.grants)
+def own_words(draft: RequestDraft, template: TemplateVersion | None) -> list[str]:
+    """What of a draft its author wrote: a free text with its subject, or what was filled into a template."""
+    if template is None:
+        return [draft.text, draft.subject]
+    return [draft.values.get(name, "") for name in sorted(own_variables(template))]
 
 
 def first_words(draft: RequestDraft) -> str:

@@ -23,6 +23,8 @@ from outreach.composing.context import (
 from outreach.composing.corrections import Corrected, corrected_by
 from outreach.composing.digest import digest_context, items_of, made_before
 from outreach.composing.plan import Plan
+from outreach.composing.routing import routes_for
+from outreach.composing.same_text import template_source, text_key
 from outreach.content.approval_formats import Disclosure
 from outreach.content.formats import ClientDateTrigger, FeedTrigger, JobFile
 from outreach.content.in_force import (
@@ -30,6 +32,7 @@ from outreach.content.in_force import (
     disclosures_in_force,
     job_version,
     lexicons_in_force,
+    policies_in_force,
     policy_version,
     template_version,
 )
@@ -90,6 +93,10 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
     elif row.send_date is not None:
         title = f"{title} {row.send_date.isoformat()}"
     risk = _risk_level(meta.risk_level, row.feed_risk, items)
+    about = [
+        row.feed_item_id,
+        *(item.id for item in items),
+    ]  # the same template about something else says other words
     return Plan(
         occurrence_id=row.id,
         scheduled_month=row.scheduled_month,
@@ -110,7 +117,11 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
             due_by=due_by(now, row.send_at, policy.meta.time_to_decide),
             send_at=max(row.send_at, now),
             expires_at=row.expires_at,
+            text_hash=text_key(
+                work.keys, template_source(template), *sorted(str(one) for one in about if one)
+            ),
         ),
+        routes=routes_for(policies_in_force(work.conn), policy, meta.category, "jobs"),
         per_branch=policy.meta.scope == "branch",
         channels=job.reach,
         send_window=work.settings.send_window or job.window,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from outreach.composing.audience import Audience
 from outreach.composing.batches import Batch
+from outreach.composing.routing import Routes
 from outreach.messages.findings import Finding
 from outreach.messages.rules import Cap
 
@@ -53,7 +54,8 @@ class Plan:
     expires_at: datetime
     at: time | None
     audience: Audience
-    batch: Batch
+    batch: Batch  # under the base policy
+    routes: Routes
     per_branch: bool
     channels: tuple[str, ...]
     send_window: str
@@ -82,6 +84,7 @@ class Plan:
     attachments: tuple[str, ...] = ()  # as a payload names them; mail only
     due_on: date | None = None  # the date that the messages of a client-date job are about
     due_field: str = ""  # the column of client it is counted from
+    own_characters: int = 0  # of the author's own words: all of a free text, of a template what was filled in
 
 
 def expiry_of(plan: Plan, send_at: datetime) -> datetime:

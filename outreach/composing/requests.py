@@ -12,12 +12,21 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from outreach.composing.audience import LEAST, read_chunk
-from outreach.composing.batches import put_up, submission_of
+from outreach.composing.batches import put_up
 from outreach.composing.chunk import Composer, stopped_by, take_slots
-from outreach.composing.drafts import RequestDraft, plan_for
+from outreach.composing.drafts import RequestDraft, own_words, plan_for
 from outreach.composing.dressing import SLOTS
 from outreach.composing.other_names import Written, names_of_others
+from outreach.composing.placing import place, policy_of
 from outreach.composing.plan import Plan, Words
+from outreach.composing.salutation import salutation
+from outreach.composing.same_text import (
+    Recipients,
+    recipients_of_request,
+    template_source,
+    text_key,
+    without,
+)
 from outreach.content.in_force import template_in_force
 from outreach.content.render import parts
 from outreach.core import clock
@@ -56,6 +65,8 @@ class PreviewItem:
     rule: str = ""
     source: str = ""  # the template's or the author's own text, with its slots as ``{{ … }}``
     attachments: tuple[str, ...] = ()  # as the payload names them
+    policy_version_id: UUID | None = None  # under which it would be decided
+    policy: str = ""  # its title
 
 
 @dataclass(frozen=True)
@@ -89,7 +100,9 @@ def preview_request(work: Work, draft: RequestDraft, locale: str | None = None) 
     """
     plan = plan_for(work, draft, new_id())
     tongue = locale or work.settings.locale
-    items = [_preview(made, tongue) for made in _make(work, draft, plan)]
+    found = _make(work, draft, plan)
+    plan, recipients = _counted(work, draft, plan, found, lock=False)
+    items = [_preview(one, tongue, plan, recipients) for one in found]
     items = [replace(item, source=source_of(work, draft, item.channel, item.language)) for item in items]
     return sorted(items, key=lambda item: item.client_no)
 
@@ -125,6 +138,7 @@ def queue_request(work: Work, draft: RequestDraft) -> Queued:
     """
     draft_plan = plan_for(work, draft, new_id())
     made = _make(work, draft, draft_plan)
+    draft_plan, recipients = _counted(work, draft, draft_plan, made, lock=True)
     if work.actor.staff_id is None:
         raise Forbidden("A request has an author.", mend="Sign in as a member of staff.")
     occurrence_id = add_request(
@@ -141,17 +155,33 @@ def queue_request(work: Work, draft: RequestDraft) -> Queued:
     if draft_plan.greeting and draft_plan.send_date and messages:
         messages, lost = take_slots(work.conn, draft_plan.greeting, draft_plan.send_date, messages)
         left += lost
-    submissions = {
-        branch_id: submission_of(work.conn, draft_plan.batch, branch_id if draft_plan.per_branch else None)
-        for branch_id in sorted({item.branch_id for item in messages})
-    }
-    write_messages(work, [replace(item, submission_id=submissions[item.branch_id]) for item in messages])
+    messages = place(work, draft_plan, messages, {item.row.id: item.row.tier for item in made}, recipients)
+    write_messages(work, messages)
     write_left_out(work, occurrence_id, left)
     if left:
         record(work, Entry("left_out", {"occurrence_id": occurrence_id, "count": len(left)}))
-    put_up(work, submissions.values(), draft_plan.lexicon_digest)
-    put = tuple(dict.fromkeys(submissions.values()))
+    put = tuple(dict.fromkeys(item.submission_id for item in messages))
+    put_up(work, put, draft_plan.lexicon_digest)
     return Queued(occurrence_id, put, tuple(item.id for item in messages), len(left))
+
+
+def _counted(
+    work: Work, draft: RequestDraft, plan: Plan, made: Sequence[_Made], *, lock: bool
+) -> tuple[Plan, Recipients]:
+    """The plan with the key of its text, and how many recipients that text has with this request."""
+    template = template_in_force(work.conn, draft.template) if draft.template else None
+    names = {one.row.name for one in made} | {
+        salutation(one.row.name, one.row.gender, one.row.kind, language)
+        for one in made
+        for language in ("zh-CN", "en")
+    }
+    said = own_words(draft, template) if template else [draft.text]
+    own = [without(one, {*SLOTS, *names}) for one in said if one.strip()]
+    source = [template_source(template)] if template else []
+    key = text_key(work.keys, *source, *own, *sorted(plan.attachments))
+    plan = replace(plan, batch=replace(plan.batch, text_hash=key))
+    getting = {one.row.id: one.row.branch_id for one in made if one.message is not None}
+    return plan, recipients_of_request(work.conn, plan, getting, lock=lock)
 
 
 def _make(work: Work, draft: RequestDraft, plan: Plan) -> list[_Made]:
@@ -255,8 +285,10 @@ def masked(channel: str, address: str) -> str:
     return f"{address[:-8]}****{address[-4:]}" if len(address) > 8 else "****"
 
 
-def _preview(made: _Made, locale: str) -> PreviewItem:
+def _preview(made: _Made, locale: str, plan: Plan, recipients: Recipients) -> PreviewItem:
     row, message = made.row, made.message
+    policy = policy_of(plan, row.tier, made.findings, row.branch_id, recipients) if message else None
+    title = policy.meta.title if policy else None
     stopped = in_words(made.left.code, made.left.params, locale) if made.left is not None else None
     return PreviewItem(
         client_id=row.id,
@@ -272,4 +304,6 @@ def _preview(made: _Made, locale: str) -> PreviewItem:
         stopped=stopped,
         rule=made.left.code if made.left is not None else "",
         attachments=message.payload.attachments if message is not None else (),
+        policy_version_id=policy.id if policy else None,
+        policy=(title.zh if locale.startswith("zh") else title.en) if title else "",
     )

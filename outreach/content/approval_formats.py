@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 from outreach.content.formats import Category, Duration, Language, Slug, Strict, Title
 from outreach.core.access import Role
 
+TIERS = ("diamond", "platinum", "gold", "silver", "vip", "core", "ordinary")  # a client's, from the highest
+
 
 class Governs(Strict):
     """What a policy is for; jobs name their policy, this guards against naming the wrong one.

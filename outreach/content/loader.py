@@ -15,6 +15,7 @@ from outreach.content.closures import FILE as CLOSURES
 from outreach.content.closures import closure_faults
 from outreach.content.faults import Fault, line_of
 from outreach.content.formats import ClosuresFile, JobFile, TemplateFile
+from outreach.content.policy_check import policy_faults
 
 Model = TypeVar("Model", bound=BaseModel)
 _PART = re.compile(r"(sms|letter|call)\.(zh-CN|en)\.j2|email\.(zh-CN|en)\.(subject|txt|html)\.j2")
@@ -231,7 +232,7 @@ def _keys(model: type[BaseModel]) -> set[str]:
 
 def cross_faults(content: ContentSet) -> list[Fault]:
     """Whether what the files name is there, and fits."""
-    faults: list[Fault] = []
+    faults = policy_faults(content.policies, content.lexicons)
     if content.closures:
         faults += closure_faults(content.closures.meta, *content.closures.files.values())
     disclosures = set(content.disclosures.meta.disclosures) if content.disclosures else set()
@@ -271,6 +272,11 @@ def cross_faults(content: ContentSet) -> list[Fault]:
                 )
         if policy is None:
             faults.append(_unknown(file, text, "policy", job.policy, content.policies))
+        elif policy.meta.governs.conditional:
+            said = f"{job.policy} takes over from other policies; a job can't begin with it."
+            faults.append(
+                Fault(file, line_of(text, ["policy"]), said, "Choose a policy without a condition.")
+            )
         elif template is not None and template.meta.category not in policy.meta.governs.categories:
             line = line_of(text, ["policy"])
             faults.append(

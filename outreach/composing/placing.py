@@ -1,0 +1,85 @@
+"""Putting composed messages into submissions: one for each policy that some of them fall under, branch by branch."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from uuid import UUID
+
+from outreach.composing.batches import Batch, due_by, submission_of
+from outreach.composing.plan import Plan
+from outreach.composing.routing import Facts, rules_of
+from outreach.composing.same_text import Recipients
+from outreach.content.in_force import PolicyVersion
+from outreach.core import clock
+from outreach.ledger.work import Work
+from outreach.messages.copying import NewMessage
+from outreach.messages.findings import Finding
+
+
+def place(
+    work: Work, plan: Plan, messages: Sequence[NewMessage], tiers: Mapping[UUID, str], recipients: Recipients
+) -> list[NewMessage]:
+    """``messages``, each in the submission of the policy that it falls under. ``tiers``: client -> tier."""
+    policies = [
+        policy_of(plan, tiers.get(one.client_id, ""), one.findings, one.branch_id, recipients)
+        for one in messages
+    ]
+    wanted = {
+        (policy.id, _owner(policy, one.branch_id)): policy
+        for one, policy in zip(messages, policies, strict=True)
+    }
+    # In one order, so that two composers never wait for each other in a ring.
+    submissions = {
+        key: submission_of(work.conn, batch_under(work, plan, wanted[key]), key[1])
+        for key in sorted(wanted, key=str)
+    }
+    return [
+        replace(one, submission_id=submissions[policy.id, _owner(policy, one.branch_id)])
+        for one, policy in zip(messages, policies, strict=True)
+    ]
+
+
+def policy_of(
+    plan: Plan, tier: str, findings: Sequence[Finding], branch_id: UUID, recipients: Recipients
+) -> PolicyVersion:
+    """The policy of one message of a plan."""
+    routes = plan.routes
+    if routes.plain:
+        return routes.base
+    return routes.of(
+        Facts(
+            category=plan.category,
+            authors=routes.authors,
+            tier=tier,
+            rules=rules_of(findings),
+            free_text=plan.own_characters,
+            recipients=recipients.of(branch_id, per_branch=plan.per_branch) if routes.counted else {},
+        )
+    )
+
+
+def batch_under(work: Work, plan: Plan, policy: PolicyVersion) -> Batch:
+    """The plan's batch as ``policy`` has it decided; one that took over says why in the title."""
+    if policy.id == plan.batch.policy_version_id:
+        return plan.batch
+    return taken_over(plan.batch, policy, work.settings.locale)
+
+
+def taken_over(batch: Batch, policy: PolicyVersion, locale: str) -> Batch:
+    """``batch`` under a policy that took over from its own."""
+    title = policy.meta.title.zh if locale.startswith("zh") else policy.meta.title.en
+    return replace(
+        batch,
+        mode=policy.meta.mode,
+        policy_version_id=policy.id,
+        title=titled(batch.title, title),
+        due_by=due_by(clock.now(), batch.send_at, policy.meta.time_to_decide),
+    )
+
+
+def titled(title: str, why: str) -> str:
+    """A submission's title (200 characters at most) and why another policy took over."""
+    return f"{title[: 200 - len(why) - 3]} · {why}"
+
+
+def _owner(policy: PolicyVersion, branch_id: UUID) -> UUID | None:
+    return branch_id if policy.meta.scope == "branch" else None
