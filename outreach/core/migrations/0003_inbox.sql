@@ -90,6 +90,17 @@ CREATE INDEX reading_submission ON reading (submission_id, at);
 -- ── notices: at once, or gathered until a time of day ─────────────────────────────────────────────────────
 ALTER TABLE notice ADD COLUMN not_before timestamptz;
 
+-- ── figures: the branch's page, day sheets and month reports ───────────────────────────────────────────────
+CREATE INDEX submission_branch_expiry ON submission (branch_id, expires_at);
+CREATE INDEX decision_at ON decision (at);
+CREATE INDEX decision_undone ON decision (undone_at) WHERE undone_at IS NOT NULL;
+CREATE INDEX decision_released ON decision (standing_approval_id) WHERE standing_approval_id IS NOT NULL;
+CREATE INDEX message_made ON message (branch_id, id);      -- an id says when it was made
+CREATE INDEX message_ended ON message (branch_id, state_at)
+    WHERE state NOT IN ('draft', 'held', 'returned', 'approved', 'claimed');
+CREATE INDEX reply_answered ON reply (branch_id, answered_at) WHERE answered_at IS NOT NULL;
+CREATE INDEX consent_opted_out ON consent (at) WHERE state = 'opted_out';
+
 -- ── rights ────────────────────────────────────────────────────────────────────────────────────────────────
 GRANT SELECT, INSERT, UPDATE, DELETE ON absence, remark, message_seen, reading TO outreach_app;
 REVOKE DELETE ON absence, remark FROM outreach_app;
