@@ -111,17 +111,21 @@ def open_tasks(
     work: Work,
     *,
     mine: bool = False,
+    owner: UUID | None = None,
     kind: str | None = None,
     after: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[Task]:
-    """Open tasks in the actor's scope, the one due first on top; ``mine``: only those the actor owns.
+    """Open tasks in the actor's scope, the one due first on top; ``mine``: only those the actor owns; ``owner``: only
+    those that person owns.
 
     ``after``: (due_by, id) of the last one seen. An advisor sees their own and those that have no owner.
     """
     query = select(*_columns()).select_from(_joined()).where(task.c.done_at.is_(None), _in_scope(work))
     if mine:
         query = query.where(task.c.owner_id == work.actor.staff_id)
+    if owner is not None:
+        query = query.where(task.c.owner_id == owner)
     if kind is not None:
         query = query.where(task.c.kind == kind)
     if after is not None:

@@ -8,7 +8,7 @@ import inspect
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +18,9 @@ from sqlalchemy import select, text
 import outreach
 from outreach.app import wire
 from outreach.archive.runs import bag_of
+from outreach.care.advisor_day import advisor_day, advisors_of
 from outreach.care.answers import answer_with_phrase
+from outreach.care.reports import report
 from outreach.care.tasks import close_task, open_tasks, task_by_id
 from outreach.composing.keeping import close_draft, discard_draft, keep_draft, open_draft
 from outreach.composing.own import list_own, own_message
@@ -31,6 +33,7 @@ from outreach.content.editing import start as start_draft
 from outreach.core import clock
 from outreach.core.access import SYSTEM
 from outreach.core.errors import Conflict, Forbidden, NotFound
+from outreach.delivery import figures as flow_figures
 from outreach.delivery.replies import (
     ReplyIn,
     list_replies,
@@ -39,6 +42,7 @@ from outreach.delivery.replies import (
     replies_of,
     take_reply,
 )
+from outreach.delivery.sends import sends_of
 from outreach.delivery.watch import settle_by_hand
 from outreach.ledger.work import Work
 from outreach.messages.attachments import (
@@ -53,6 +57,8 @@ from outreach.messages.material import Particulars, list_material, material_for
 from outreach.messages.tables import message
 from outreach.messages.tally import keeping, messages_to
 from outreach.notices.outbox import mark_seen
+from outreach.occasions.periods import Period, last_days
+from outreach.people.birthdays import birthdays_of
 from outreach.people.clients import client_for, consents, contact_points, holdings
 from outreach.people.conflicts import decide_conflict, decide_conflicts, list_conflicts
 from outreach.people.consent import opt_in, opt_out
@@ -62,11 +68,21 @@ from outreach.people.nightly import discard_waiting, waiting_file
 from outreach.people.picking import lines_by_id
 from outreach.people.subscriptions import subscribe, subscriptions_of, unsubscribe
 from outreach.people.tables import contact_point
+from outreach.review import figures
 from outreach.review.attached import open_attached
 from outreach.review.batch import approve_batch, sample_of
+from outreach.review.claims import claim, claim_on, release_claim
 from outreach.review.decide import approve, reject, return_
 from outreach.review.detail import message_detail
 from outreach.review.holding import hold_for_branch, lift_hold
+from outreach.review.identical import (
+    approve_identical,
+    approve_seen_unflagged,
+    groups_of,
+    identical_to,
+    return_identical,
+    unflagged_of,
+)
 from outreach.review.inbox import list_messages
 from outreach.review.material import (
     approve_material,
@@ -77,7 +93,20 @@ from outreach.review.material import (
     return_material,
     withdraw_material,
 )
+from outreach.review.mending import returned_to
+from outreach.review.reading import note_reading, readers_of
+from outreach.review.remarks import (
+    answer_question,
+    ask_compliance,
+    comment,
+    remarks_on,
+    withdraw_question,
+)
+from outreach.review.rest import rest_of, return_rest
+from outreach.review.seen import changed_since
+from outreach.review.seen import mark_seen as note_seen
 from outreach.review.standing import grant_standing, revoke_standing
+from outreach.review.stopping import resume_batch
 from outreach.review.submissions import submission_for
 from outreach.review.tables import decision
 from outreach.review.undo import undo
@@ -105,16 +134,53 @@ class Foreign:
     digest: bytes
 
     @property
+    def advisor(self) -> UUID:
+        assert self.people.b01.advisor.staff_id is not None
+        return self.people.b01.advisor.staff_id
+
+    @property
     def bound(self) -> dict[UUID, tuple[int, bytes]]:
         return {self.message: (self.revision, self.digest)}
 
 
 Act = Callable[[Work, Foreign], Any]
+
+
+def today(work: Work) -> Period:
+    return last_days(clock.today(work.settings.zone), 1, work.settings.zone)
+
+
 LEAFLET = Particulars("手册", "relationship", "zh-CN")
 
 # Called by the deciders and advisors of the other branch. What comes back must be nothing, or a refusal.
 REFUSED: dict[str, Act] = {
     "archive.runs.bag_of": lambda work, it: bag_of(work, it.decision),
+    "care.advisor_day.advisor_day": lambda work, it: advisor_day(work, it.people.b01.advisor.staff_id),
+    "care.advisor_day.advisors_of": lambda work, it: advisors_of(work, [it.people.b01.id]),
+    "care.reports.report": lambda work, it: report(work, today(work), it.people.b01.id),
+    "delivery.figures.answers": lambda work, it: flow_figures.answers(work, [it.people.b01.id], today(work)),
+    "delivery.figures.flows": lambda work, it: flow_figures.flows(work, [it.people.b01.id], today(work)),
+    "delivery.figures.opted_out": lambda work, it: flow_figures.opted_out(
+        work, [it.people.b01.id], today(work)
+    ),
+    "delivery.figures.reach": lambda work, it: flow_figures.reach(work, [it.people.b01.id], today(work)),
+    "delivery.figures.waiting_now": lambda work, it: flow_figures.waiting_now(work, [it.people.b01.id]),
+    "delivery.sends.sends_of": lambda work, it: sends_of(work, it.advisor, clock.today(work.settings.zone)),
+    "people.birthdays.birthdays_of": lambda work, it: birthdays_of(work, it.advisor, date(2026, 1, 2)),
+    "review.figures.decisions_made": lambda work, it: figures.decisions_made(
+        work, [it.people.b01.id], today(work)
+    ),
+    "review.figures.late_now": lambda work, it: figures.late_now(work, [it.people.b01.id]),
+    "review.figures.pace": lambda work, it: figures.pace(work, [it.people.b01.id], today(work)),
+    "review.figures.released_under": lambda work, it: figures.released_under(
+        work, [it.people.b01.id], [it.decision]
+    ),
+    "review.figures.reported_branches": lambda work, it: figures.reported_branches(work, it.people.b01.id),
+    "review.figures.returned_for": lambda work, it: figures.returned_for(
+        work, [it.people.b01.id], today(work)
+    ),
+    "review.figures.undone": lambda work, it: figures.undone(work, [it.people.b01.id], today(work)),
+    "review.mending.returned_to": lambda work, it: returned_to(work, it.advisor),
     "care.answers.answer_with_phrase": lambda work, it: answer_with_phrase(work, it.task, "phrase-hours"),
     "care.tasks.close_task": lambda work, it: close_task(work, it.task, "done"),
     "care.tasks.task_by_id": lambda work, it: task_by_id(work, it.task),
@@ -194,6 +260,31 @@ REFUSED: dict[str, Act] = {
         work, it.submission, it.people.b01.id, "wait"
     ),
     "review.holding.lift_hold": lambda work, it: lift_hold(work, it.submission, it.people.b01.id),
+    "review.claims.claim": lambda work, it: claim(work, it.submission),
+    "review.claims.claim_on": lambda work, it: claim_on(work, it.submission),
+    "review.claims.release_claim": lambda work, it: release_claim(work, it.submission),
+    "review.identical.approve_identical": lambda work, it: approve_identical(work, it.message, b"", 1),
+    "review.identical.approve_seen_unflagged": lambda work, it: approve_seen_unflagged(
+        work, it.submission, b"", 1
+    ),
+    "review.identical.groups_of": lambda work, it: groups_of(work, it.submission),
+    "review.identical.identical_to": lambda work, it: identical_to(work, it.message),
+    "review.identical.return_identical": lambda work, it: return_identical(
+        work, it.message, b"", 1, ["tone"]
+    ),
+    "review.identical.unflagged_of": lambda work, it: unflagged_of(work, it.submission),
+    "review.reading.note_reading": lambda work, it: note_reading(work, it.submission, it.message),
+    "review.reading.readers_of": lambda work, it: readers_of(work, it.submission),
+    "review.remarks.answer_question": lambda work, it: answer_question(work, it.decision, "x", objects=False),
+    "review.remarks.ask_compliance": lambda work, it: ask_compliance(work, it.submission, "x", it.message),
+    "review.remarks.comment": lambda work, it: comment(work, it.submission, "x", it.message),
+    "review.remarks.remarks_on": lambda work, it: remarks_on(work, it.submission, it.message),
+    "review.remarks.withdraw_question": lambda work, it: withdraw_question(work, it.decision),
+    "review.rest.rest_of": lambda work, it: rest_of(work, it.submission),
+    "review.rest.return_rest": lambda work, it: return_rest(work, it.submission, b"", ["tone"]),
+    "review.seen.changed_since": lambda work, it: changed_since(work, it.message),
+    "review.seen.mark_seen": lambda work, it: note_seen(work, it.message, it.revision),
+    "review.stopping.resume_batch": lambda work, it: resume_batch(work, it.submission),
     "review.inbox.list_messages": lambda work, it: list_messages(work, it.submission),
     "review.standing.grant_standing": lambda work, it: grant_standing(
         work, it.submission, clock.now() + timedelta(days=1)
@@ -217,6 +308,7 @@ WITHIN = set(
     people.corrections.forget_correction people.corrections.keep_correction people.staging.refuse_foreign
     messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
+    review.questions.asked_about review.remarks.read_remarks review.remarks.remark_rows
     review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon
     """.split()
