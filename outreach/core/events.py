@@ -71,6 +71,29 @@ class DecisionMade:
 
 
 @dataclass(frozen=True)
+class QuestionAsked:
+    """Somebody who decides asked compliance about what waits."""
+
+    remark_id: UUID
+
+
+@dataclass(frozen=True)
+class QuestionAnswered:
+    """Compliance answered; the id is the answer's."""
+
+    remark_id: UUID
+
+
+@dataclass(frozen=True)
+class ClaimTakenOver:
+    """Somebody went on with a submission that another was working through."""
+
+    submission_id: UUID
+    from_id: UUID
+    by_id: UUID
+
+
+@dataclass(frozen=True)
 class ReplyReceived:
     """A client wrote back."""
 

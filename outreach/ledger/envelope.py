@@ -43,7 +43,7 @@ FIELDS: dict[str, _Shape] = (
         _ID,
         "id actor on_behalf_of author_id owner_id branch_id client_id message_id submission_id occurrence_id"
         " decision_id standing_approval_id attempt_id receipt_id reply_id contact_point_id import_id release_id"
-        " feed_item_id fallback_of export_id hold_id session_id draft_id material_id",
+        " feed_item_id fallback_of export_id hold_id session_id draft_id material_id remark_id question_id",
     )
     # SHA-256, in hex. ``commitment`` is salted; ``address_hash`` and ``subject_hash`` are keyed.
     | _fields(
@@ -118,6 +118,12 @@ KINDS: dict[str, frozenset[str]] = {
     # a branch holds what the firm approved for all, or lets it go on
     "branch_hold": _kind(f"{_DECIDING} action"),
     "standing_approval": _kind(f"{_DECIDING} action expires_at"),
+    # the sample of a batch: one of it was given back, or it goes on with a new one
+    "batch": _kind(f"{_DECIDING} action"),
+    # what people say about what waits; the text is sealed
+    "remark": _kind("submission_id remark_id question_id verb outcome"),
+    # somebody went on with what another (the owner) was working through
+    "claim": _kind("submission_id action owner_id"),
     "left_out": _kind(
         "occurrence_id submission_id job template template_version rule article count clients digest send_date"
     ),

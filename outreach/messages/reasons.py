@@ -254,6 +254,27 @@ REASONS: dict[str, Reason] = {
         "Write another one if the client still has to hear of it.",
         "art. 63",
     ),
+    "question_open": Reason(
+        "{who}已于 {at} 询问合规部，尚未答复，暂不能批准。",
+        "{who} asked compliance at {at}, and it has not answered; this can't be approved yet.",
+        "请等待合规部答复，或由提问人撤回问题。",
+        "Wait for the answer, or let the question be taken back by who asked.",
+        "art. 63",
+    ),
+    "objection": Reason(
+        "合规部{who}已于 {at} 提出异议，现有文字不能批准。",
+        "Compliance ({who}) objected at {at}; it can't be approved in these words.",
+        "请退回修改，或再次询问合规部。",
+        "Return it to be mended, or ask compliance again.",
+        "art. 63",
+    ),
+    "batch_stopped": Reason(
+        "{who}于 {at} 退回或否决了抽样中的一条，本批次已停止。",
+        "It stopped at {at}, because {who} gave back one of its sample.",
+        "请退回其余消息、重新抽样（数量加倍），或逐条审批。",
+        "Return the rest, draw a new sample of twice the size, or decide on each by itself.",
+        "art. 63",
+    ),
     "standing_revoked": Reason(
         "常设审批已撤销，需重新审批。",
         "The standing approval that released it was revoked; it needs a decision again.",

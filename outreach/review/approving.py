@@ -22,6 +22,7 @@ from outreach.review.binding import Verdict, among, bound, move_bound, record_de
 from outreach.review.eyes import other_eyes, own_words
 from outreach.review.holding import held_branches, rest_held
 from outreach.review.policies import Policy, refusal
+from outreach.review.questions import check_no_open_question
 from outreach.review.relex import recheck_words
 from outreach.review.submissions import Submission, refresh_state
 from outreach.review.wording import refuse
@@ -169,6 +170,7 @@ def check_approvable(work: Work, rows: Sequence[Row[Any]]) -> None:
             mend=words.mend,
             messages=[str(row.id) for row in blocked],
         )
+    check_no_open_question(work, rows)
     if work.actor.staff_id is None:
         raise Forbidden("Only a person approves.", mend="Sign in as somebody who may decide.")
     own = own_words(work.conn, work.actor.staff_id, (row.id for row in rows))

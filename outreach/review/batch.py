@@ -1,7 +1,7 @@
 """Approving a batch: template and audience are seen, a seeded random sample is read, then one decision is made
 on the manifest of all its digests (DESIGN §6, mode ``batch``)."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -11,16 +11,20 @@ from outreach.core import clock
 from outreach.core.access import Permission, require, visible
 from outreach.core.errors import BadInput, Conflict, RuleBroken
 from outreach.ledger.work import Work
+from outreach.messages.reasons import words
 from outreach.messages.states import State
 from outreach.messages.tables import message
+from outreach.people.tables import staff
 from outreach.review import manifest
 from outreach.review.approving import Decided, approve_locked, check_approvable, check_may_decide
 from outreach.review.binding import bound, lock_messages
+from outreach.review.claims import check_claim
 from outreach.review.manifest import Bound
-from outreach.review.policies import policy_for
+from outreach.review.policies import Policy, policy_for
+from outreach.review.questions import undisputed
 from outreach.review.submissions import Submission, submission_for
 
-TYPED_ABOVE = 200  # a decision on more messages than this needs their number typed in
+CONFIRM_ABOVE = 200  # a decision on more messages than this needs their number confirmed
 
 
 @dataclass(frozen=True)
@@ -34,7 +38,8 @@ class Sampled:
     manifest_digest: bytes
     count: int
     message_ids: tuple[UUID, ...]  # the sample, in the order to read it in
-    needs_count: bool  # whether the count must be typed in
+    needs_count: bool  # whether it must be confirmed that it is so many
+    round: int = 1  # how many samples were drawn: each after a stop is twice as large as the one before
 
 
 def sample_of(work: Work, submission_id: UUID) -> Sampled:
@@ -53,7 +58,7 @@ def sample_of(work: Work, submission_id: UUID) -> Sampled:
         .order_by(message.c.id)
     )
     bounds = [Bound(row.id, row.revision, bytes(row.digest)) for row in rows]
-    return _sampled(submission, bounds, policy.sample_size(len(bounds)))
+    return _sampled(submission, bounds, policy)
 
 
 def approve_batch(
@@ -61,19 +66,20 @@ def approve_batch(
     submission_id: UUID,
     manifest_digest: bytes,
     sample_seen: Collection[UUID],
-    typed_count: int | None = None,
+    confirmed: int | None = None,
 ) -> Decided:
     """Approve at once all that ``sample_of`` spoke of, by one decision that binds the manifest of all digests.
 
-    ``sample_seen``: the messages that were read; ``typed_count``: the number typed in, above TYPED_ABOVE.
+    ``sample_seen``: the messages that were read; ``confirmed``: above CONFIRM_ABOVE, the number that the actor ticked.
     Raises NotFound beyond the scope, Forbidden when the policy gives the decision to others, RuleBroken for
-    one's own words, for mode ``each`` or when part of the sample was not read, BadInput without the number,
-    Conflict when the batch is no longer what was seen.
+    one's own words, for mode ``each``, for a batch that stopped, or when part of the sample was not read, BadInput
+    without the number, Conflict when the batch is no longer what was seen.
     """
     require(work.actor, Permission.DECIDE)
     submission = submission_for(work, submission_id, Permission.DECIDE, lock=True)
     policy = policy_for(work.conn, submission.policy_version_id)
     check_may_decide(work, submission, policy, "approve")
+    check_claim(work, submission)
     if submission.mode == "each":
         raise RuleBroken(
             "By its policy every message of this submission is read and decided one by one.",
@@ -81,8 +87,9 @@ def approve_batch(
             article="63",
             mend="Open them one after the other.",
         )
+    check_goes_on(work, submission)
     rows = lock_messages(work.conn, approvable_at_once(submission))
-    present = _sampled(submission, [bound(row) for row in rows], policy.sample_size(len(rows)))
+    present = _sampled(submission, [bound(row) for row in rows], policy)
     if present.manifest_digest != manifest_digest or not rows:
         raise Conflict(
             f"This batch is not what you saw: {present.count} messages wait in it now.",
@@ -99,13 +106,32 @@ def approve_batch(
             mend="Open each message of the sample first.",
             messages=[str(item) for item in unread],
         )
-    if present.needs_count and typed_count != present.count:
+    if present.needs_count and confirmed != present.count:
         raise BadInput(
-            f"This approves {present.count} messages at once.", mend=f"Type {present.count} to confirm it."
+            f"This approves {present.count} messages at once.", mend=f"Confirm that it is {present.count}."
         )
     check_approvable(work, rows)
     sampled = len(present.message_ids)
     return approve_locked(work, submission, rows, policy, clock.now(), sampled=sampled)
+
+
+def check_goes_on(work: Work, submission: Submission) -> None:
+    """Raise RuleBroken when the batch stopped because one of its sample was given back."""
+    if submission.stopped_at is None:
+        return
+    params = stopped_params(work, submission)
+    said = words("batch_stopped", params, "en")
+    raise RuleBroken(said.reason, rule="batch_stopped", article=said.article, mend=said.mend, params=params)
+
+
+def stopped_params(work: Work, submission: Submission) -> dict[str, str]:
+    """What fills the words of ``batch_stopped``."""
+    assert submission.stopped_at is not None
+    by = select(staff.c.name).where(staff.c.id == submission.stopped_by)
+    return {
+        "who": work.conn.execute(by).scalar_one_or_none() or "",
+        "at": f"{submission.stopped_at.astimezone(work.settings.zone):%Y-%m-%d %H:%M}",
+    }
 
 
 def approvable_at_once(submission: Submission) -> ColumnElement[bool]:
@@ -116,14 +142,22 @@ def approvable_at_once(submission: Submission) -> ColumnElement[bool]:
         & message.c.flagged.is_(False)
         & message.c.blocked.is_(False)
         & (message.c.revision == 1)
+        & undisputed()
     )
 
 
-def _sampled(submission: Submission, bounds: list[Bound], size: int) -> Sampled:
+def draw(submission: Submission, bounds: Sequence[Bound], policy: Policy) -> list[UUID]:
+    """The sample of ``bounds`` under the submission's seed; after each stop twice as large as before."""
+    size = policy.sample_size(len(bounds)) << (submission.sample_round - 1)
+    return manifest.sample(submission.sample_seed, bounds, min(len(bounds), size))
+
+
+def _sampled(submission: Submission, bounds: list[Bound], policy: Policy) -> Sampled:
     return Sampled(
         submission_id=submission.id,
         manifest_digest=manifest.manifest_digest(bounds),
         count=len(bounds),
-        message_ids=tuple(manifest.sample(submission.sample_seed, bounds, size)),
-        needs_count=len(bounds) > TYPED_ABOVE,
+        message_ids=tuple(draw(submission, bounds, policy)),
+        needs_count=len(bounds) > CONFIRM_ABOVE,
+        round=submission.sample_round,
     )

@@ -36,10 +36,12 @@ from outreach.review.binding import (
     record_decision,
     write_decision,
 )
+from outreach.review.claims import check_claim
 from outreach.review.conflicts import lost
 from outreach.review.manifest import Bound
 from outreach.review.policies import Policy, policy_for
 from outreach.review.standing import grant_standing, release_standing, revoke_standing
+from outreach.review.stopping import stop_if_sampled
 from outreach.review.submissions import Submission, lock_submissions, refresh_state
 from outreach.review.undo import Undone, undo
 
@@ -127,6 +129,7 @@ def _refuse(
     at = clock.now()
     outcomes: list[Decided] = []
     for submission, rows, _ in _locked(work, message_ids, expected, verb):
+        stop_if_sampled(work, submission, rows)
         made = Verdict(verb=verb, at=at, undo_until=at, reasons=codes, note=note.strip())
         bounds = [bound(row) for row in rows]
         decision_id = write_decision(work, submission, made, bounds)
@@ -172,6 +175,7 @@ def _locked(
         submission = submissions[submission_id]
         policy = policy_for(work.conn, submission.policy_version_id)
         check_may_decide(work, submission, policy, verb)
+        check_claim(work, submission)
         if verb == "approve":
             check_approvable(work, members)
         result.append((submission, members, policy))

@@ -19,14 +19,15 @@ from outreach.messages.findings import Finding, read_findings
 from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.reasons import Words, words
 from outreach.messages.states import State
-from outreach.messages.tables import message, message_revision
+from outreach.messages.tables import message
 from outreach.occasions.birthdays import assessment_valid_until
 from outreach.people.tables import client, consent, staff
 from outreach.review.eyes import own_words
+from outreach.review.history import Event, decisions_of, history, revisions_of
 from outreach.review.parts import Part, parts_of
 from outreach.review.policies import Policy, policy_for, refusal
 from outreach.review.submissions import Submission, submission_for
-from outreach.review.tables import decision, decision_digest
+from outreach.review.tables import decision
 from outreach.review.wording import Refusal, refuse
 
 LAST_CONTACTS = 5
@@ -60,19 +61,6 @@ class ClientFacts:
     opted_out: tuple[tuple[str, str], ...]
     language: str
     last_contacts: tuple[Contact, ...]
-
-
-@dataclass(frozen=True)
-class Event:
-    """One line of a message's history. ``what``: written, edited, undo, or a decision's verb."""
-
-    at: datetime
-    who: str
-    what: str
-    revision: int
-    reasons: tuple[str, ...] = ()
-    note: str = ""
-    decision_id: UUID | None = None
 
 
 @dataclass(frozen=True)
@@ -128,7 +116,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
     submission = submission_for(work, row.submission_id)
     policy = policy_for(work.conn, submission.policy_version_id)
-    revisions = _revisions(work, row)
+    revisions = revisions_of(work.conn, row)
     oldest = revisions[0].payload_id if revisions else row.payload_id
     bodies = unseal_many(work, {row.payload_id, oldest})
     payload = from_bytes(bodies[row.payload_id]) if row.payload_id in bodies else None
@@ -163,7 +151,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         author_name=names.get(row.author_id, ""),
         last_editor_name=names.get(row.last_editor_id, ""),
         advisor_name=names.get(row.advisor_id, ""),
-        history=tuple(_history(work, row, revisions)),
+        history=tuple(history(revisions, decisions_of(work.conn, row.id))),
         refusal=_refusal(work, row, submission, policy, tongue),
         may_return=row.state == State.HELD.value
         and refusal(work.actor, submission.branch_id, policy, "return", tongue, row.branch_id) is None,
@@ -232,43 +220,6 @@ def _client(work: Work, row: Row[Any]) -> ClientFacts:
             Contact(item.state_at, item.channel, item.category, item.state) for item in reached
         ),
     )
-
-
-def _revisions(work: Work, row: Row[Any]) -> list[Row[Any]]:
-    return list(
-        work.conn.execute(
-            select(message_revision, staff.c.name)
-            .outerjoin(staff, staff.c.id == message_revision.c.editor_id)
-            .where(
-                message_revision.c.message_id == row.id,
-                message_revision.c.scheduled_month == row.scheduled_month,
-            )
-            .order_by(message_revision.c.revision)
-        )
-    )
-
-
-def _history(work: Work, row: Row[Any], revisions: list[Row[Any]]) -> list[Event]:
-    events = [
-        Event(item.at, item.name or "", "written" if item.revision == 1 else "edited", item.revision)
-        for item in revisions
-    ]
-    undoer = staff.alias("undoer")
-    made = work.conn.execute(
-        select(decision, decision_digest.c.revision, staff.c.name, undoer.c.name.label("undoer_name"))
-        .join(decision_digest, decision_digest.c.decision_id == decision.c.id)
-        .outerjoin(staff, staff.c.id == decision.c.actor_id)
-        .outerjoin(undoer, undoer.c.id == decision.c.undone_by)
-        .where(decision_digest.c.message_id == row.id)
-    )
-    for item in made:
-        reasons = tuple(item.reasons)
-        events.append(Event(item.at, item.name or "", item.verb, item.revision, reasons, item.note, item.id))
-        if item.undone_at is not None:
-            events.append(
-                Event(item.undone_at, item.undoer_name or "", "undo", item.revision, decision_id=item.id)
-            )
-    return sorted(events, key=lambda event: event.at)
 
 
 def _undoable(work: Work, row: Row[Any]) -> tuple[UUID, datetime] | None:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Literal
 
 Origin = Literal["template", "slot", "added", "advisor"]
+Change = Literal["kept", "added", "removed"]
 
 _TAG = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 _TOKEN = re.compile(r"[A-Za-z0-9]+|\s+|.", re.DOTALL)
@@ -35,6 +36,30 @@ def parts_of(current: str, source: str | None, first: str | None = None) -> tupl
         origins = _edited(original, origins, current)
     stretches = groupby(zip(current, origins, strict=True), key=lambda pair: pair[1])
     return tuple(Part("".join(letter for letter, _ in group), origin) for origin, group in stretches)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One stretch of two texts laid side by side: in both, only in the later one, or only in the earlier."""
+
+    text: str
+    change: Change
+
+
+def difference(before: str, after: str) -> tuple[Stretch, ...]:
+    """The stretches of both texts, word by word (Chinese: sign by sign): kept and added ones are exactly ``after``,
+    kept and removed ones exactly ``before``."""
+    old, new = _TOKEN.findall(before), _TOKEN.findall(after)
+    found: list[Stretch] = []
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        if tag == "equal":
+            found.append(Stretch("".join(new[j1:j2]), "kept"))
+            continue
+        if i2 > i1:
+            found.append(Stretch("".join(old[i1:i2]), "removed"))
+        if j2 > j1:
+            found.append(Stretch("".join(new[j1:j2]), "added"))
+    return tuple(found)
 
 
 def _origins(text: str, source: str | None) -> list[Origin]:

@@ -21,10 +21,12 @@ from outreach.messages.states import State, move
 from outreach.messages.tables import message
 from outreach.people.tables import staff
 from outreach.review.approving import Decided, approve_locked, check_may_decide
-from outreach.review.batch import approvable_at_once
+from outreach.review.batch import approvable_at_once, check_goes_on
 from outreach.review.binding import among, lock_messages, submission_fields, version_of
+from outreach.review.claims import check_claim
 from outreach.review.eyes import other_eyes, own_version
 from outreach.review.policies import policy_for
+from outreach.review.questions import asked_about
 from outreach.review.submissions import Submission, lock_submissions, refresh_state, submission_for
 from outreach.review.tables import decision, standing_approval, submission
 from outreach.review.wording import refuse
@@ -74,6 +76,8 @@ def grant_standing(work: Work, submission_id: UUID, until: datetime) -> Granted:
             article="63",
             mend="Decide on its messages.",
         )
+    check_claim(work, wanted)
+    check_goes_on(work, wanted)
     at = clock.now()
     longest = at + policy.standing_longest
     if not at < until <= longest:
@@ -188,7 +192,9 @@ def release_standing(work: Work, submission_id: UUID) -> Decided:
     work = replace(work, actor=SYSTEM)
     at = clock.now()
     nothing = Decided((), "release", 0, at, at)
-    if waiting.mode != "standing" or waiting.template_version_id is None:
+    if waiting.mode != "standing" or waiting.template_version_id is None or waiting.stopped_at is not None:
+        return nothing
+    if asked_about(work, waiting.id):
         return nothing
     standing = _covering(work, waiting, at)
     if standing is None:

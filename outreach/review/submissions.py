@@ -104,16 +104,22 @@ def lock_submissions(work: Work, submission_ids: Iterable[UUID]) -> dict[UUID, S
 
 
 def refresh_state(conn: Connection, submission_ids: Iterable[UUID]) -> None:
-    """Open while a message in it waits for a decision or was returned to be mended; closed otherwise."""
-    waiting = exists().where(
-        message.c.submission_id == submission.c.id,
-        message.c.state.in_([State.HELD.value, State.RETURNED.value]),
+    """Open while a message in it waits for a decision or was returned to be mended; closed otherwise. Who had claimed
+    it is done with it when nothing waits for a decision any more."""
+    held = exists().where(message.c.submission_id == submission.c.id, message.c.state == State.HELD.value)
+    returned = exists().where(
+        message.c.submission_id == submission.c.id, message.c.state == State.RETURNED.value
     )
-    state: Any = case((waiting, "open"), else_="closed")
+    state: Any = case((held, "open"), (returned, "open"), else_="closed")
+    done = submission.c.claimed_by.is_not(None) & ~held
     conn.execute(
         update(submission)
-        .where(submission.c.id.in_(sorted(set(submission_ids))), submission.c.state != state)
-        .values(state=state)
+        .where(submission.c.id.in_(sorted(set(submission_ids))), or_(submission.c.state != state, done))
+        .values(
+            state=state,
+            claimed_by=case((held, submission.c.claimed_by)),
+            claimed_until=case((held, submission.c.claimed_until)),
+        )
     )
 
 

@@ -4,7 +4,7 @@ The DDL is in core/migrations; a test holds the two together.
 """
 
 from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from outreach.core.database import metadata
 
@@ -116,6 +116,7 @@ message_seen = Table(
     Column("staff_id", Uuid, primary_key=True),
     Column("message_id", Uuid, primary_key=True),
     Column("revision", Integer, nullable=False),
+    Column("findings", JSONB, nullable=False, server_default=text("'[]'::jsonb")),
     Column("at", DateTime(timezone=True), nullable=False),
 )
 

@@ -7,7 +7,7 @@ from outreach.core.errors import BadInput, Conflict, RuleBroken
 from outreach.ledger.work import Opener
 from outreach.messages.findings import Finding
 from outreach.review import batch
-from outreach.review.decide import approve_batch, return_, sample_of
+from outreach.review.decide import approve, approve_batch, return_, sample_of
 from outreach.review.manifest import Bound, manifest_digest
 from outreach.review.tables import decision, decision_digest, submission
 from tests.support.desk import Desk
@@ -78,7 +78,7 @@ def test_flagged_messages_are_not_approved_with_the_others(open_work: Opener, de
 
 
 def test_a_large_batch_wants_its_number_typed(open_work: Opener, desk: Desk) -> None:
-    count = batch.TYPED_ABOVE + 1
+    count = batch.CONFIRM_ABOVE + 1
     with open_work() as work:
         held = hold(work, desk.firm, desk.firm.b01, policy=desk.batch, mode="batch", count=count)
     with open_work(desk.firm.b01.manager) as work:
@@ -116,12 +116,13 @@ def test_nobody_approves_a_batch_of_their_own_template(open_work: Opener, desk: 
         assert refused.value.rule == "four_eyes"
 
 
-def test_a_returned_message_leaves_the_batch_open(open_work: Opener, desk: Desk) -> None:
+def test_a_returned_message_leaves_the_batch_open_and_stopped(open_work: Opener, desk: Desk) -> None:
     with open_work() as work:
         held = hold(work, desk.firm, desk.firm.b01, policy=desk.batch, mode="batch", count=3)
     with open_work(desk.firm.b01.manager) as work:
         return_(work, held.ids[:1], as_read(work, held.ids), [desk.reason], "")
-        sampled = sample_of(work, held.submission_id)
-        approve_batch(work, held.submission_id, sampled.manifest_digest, sampled.message_ids)
+        approve(work, held.ids[1:], as_read(work, held.ids))
         assert states(work, held.ids) == ["returned", "approved", "approved"]
-        assert work.conn.execute(select(submission.c.state)).scalar_one() == "open"
+        made = work.conn.execute(select(submission)).one()
+        assert made.state == "open"
+        assert made.stopped_by == desk.firm.b01.manager.staff_id

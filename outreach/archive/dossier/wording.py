@@ -42,6 +42,9 @@ VERBS: dict[str, Pair] = {
     "undo": ("撤回决定", "Decision undone"),
     "put_up": ("提交", "Put up"),
     "withdraw": ("撤回", "Withdrawn"),
+    "comment": ("留言", "Comment"),
+    "question": ("询问合规部", "Question to compliance"),
+    "answer": ("合规部答复", "Compliance's answer"),
 }
 ATTEMPTS: dict[str, Pair] = {
     "claimed": ("已领取,未开始", "claimed, not begun"),
@@ -69,6 +72,9 @@ ACTIONS: dict[str, Pair] = {
     "opted_in": ("同意接收", "opted in"),
     "opted_out": ("拒绝接收", "opted out"),
     "added": ("存入", "added"),
+    "stop": ("抽样中有消息被退回，批次停止", "stopped: one of its sample was given back"),
+    "resume": ("重新抽样", "goes on with a new sample"),
+    "take_over": ("接手", "taken over"),
 }
 OBJECTS: dict[str, Pair] = {
     "clients": ("客户资料", "clients"),
@@ -106,6 +112,9 @@ KINDS: dict[str, Pair] = {
     "release": ("常备放行", "Release"),
     "undo": ("撤回决定", "Undone"),
     "standing_approval": ("常备批准", "Standing approval"),
+    "batch": ("批次抽样", "Batch"),
+    "remark": ("意见", "Remark"),
+    "claim": ("认领", "Claim"),
     "attachment": ("附件", "Attachment"),
     "material": ("营销与建议材料", "Material"),
     "left_out": ("未列入", "Left out"),

@@ -74,6 +74,7 @@ CREATE TABLE message_seen (
     staff_id uuid NOT NULL REFERENCES staff,
     message_id uuid NOT NULL,
     revision int NOT NULL,
+    findings jsonb NOT NULL DEFAULT '[]',          -- as they were then
     at timestamptz NOT NULL,
     PRIMARY KEY (staff_id, message_id)
 );

@@ -1,0 +1,161 @@
+"""What keeps messages from being approved that somebody asked compliance about: an open question, or an objection to
+the words as they stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
+
+from outreach.core.errors import RuleBroken
+from outreach.ledger.work import Work
+from outreach.messages.reasons import words
+from outreach.messages.tables import message, message_revision
+from outreach.people.tables import staff
+from outreach.review.binding import among
+from outreach.review.tables import remark
+
+
+class _Row(Protocol):
+    """A row of ``message``."""
+
+    id: UUID
+    submission_id: UUID
+
+
+@dataclass(frozen=True)
+class Open:
+    """What stands against approving a message. ``code`` is one of messages.reasons: question_open | objection."""
+
+    message_id: UUID
+    code: str
+    who: str
+    at: datetime
+
+
+def check_no_open_question(work: Work, rows: Sequence[Row[Any]]) -> None:
+    """Raise RuleBroken when compliance was asked about one of the messages (or their submission) and has not answered,
+    or objects to its words; their submissions are locked."""
+    found = open_on(work, rows)
+    if not found:
+        return
+    first = found[0]
+    params = params_of(work, first)
+    said = words(first.code, params, "en")
+    raise RuleBroken(
+        said.reason,
+        rule=first.code,
+        article=said.article,
+        mend=said.mend,
+        params=params,
+        messages=[str(item.message_id) for item in found],
+    )
+
+
+def open_on(work: Work, rows: Sequence[Row[Any]]) -> list[Open]:
+    """What stands against approving each of ``rows``; a question before an objection."""
+    if not rows:
+        return []
+    remarks = _standing(work, {row.submission_id for row in rows})
+    if not remarks:
+        return []
+    objections = [item for item in remarks if item.kind == "answer"]
+    since = _written_at(work, rows) if objections else {}
+    found: list[Open] = []
+    for row in rows:
+        about = [
+            item
+            for item in remarks
+            if item.submission_id == row.submission_id and item.message_id in (None, row.id)
+        ]
+        for item in about:
+            if item.kind == "question":
+                found.append(Open(row.id, "question_open", item.who, item.at))
+                break
+            if item.at >= since[row.id]:
+                found.append(Open(row.id, "objection", item.who, item.at))
+                break
+    return found
+
+
+def params_of(work: Work, item: Open) -> dict[str, Any]:
+    """What fills the words of ``item.code``."""
+    return {"who": item.who, "at": f"{item.at.astimezone(work.settings.zone):%Y-%m-%d %H:%M}"}
+
+
+def undisputed() -> ColumnElement[bool]:
+    """The condition on ``message``: nobody has asked about this very message, and compliance does not object to its
+    words. What is said about a whole submission is looked for by ``check_no_open_question``."""
+    later = remark.alias("later")
+    taken_back = exists().where(
+        later.c.submission_id == remark.c.submission_id,
+        later.c.message_id.is_not_distinct_from(remark.c.message_id),
+        later.c.kind == "answer",
+        later.c.objects.is_(False),
+        later.c.at > remark.c.at,
+    )
+    reworded = exists().where(
+        message_revision.c.message_id == message.c.id,
+        message_revision.c.scheduled_month == message.c.scheduled_month,
+        message_revision.c.revision == message.c.revision,
+        message_revision.c.at > remark.c.at,
+    )
+    asked = and_(remark.c.kind == "question", remark.c.closed_at.is_(None))
+    objected = and_(
+        remark.c.kind == "answer",
+        remark.c.objects,
+        ~taken_back,
+        ~reworded.correlate(message, remark),
+    )
+    return ~exists().where(
+        remark.c.message_id == message.c.id,
+        remark.c.submission_id == message.c.submission_id,
+        or_(asked, objected),
+    ).correlate(message)
+
+
+def asked_about(work: Work, submission_id: UUID) -> bool:
+    """Whether a question or an objection about the whole of a submission stands; then nothing of it is released."""
+    return any(item.message_id is None for item in _standing(work, {submission_id}))
+
+
+def _standing(work: Work, submission_ids: set[UUID]) -> list[Row[Any]]:
+    """Open questions, and objections that no later answer about the same took back; questions first."""
+    later = remark.alias("later")
+    taken_back = exists().where(
+        later.c.submission_id == remark.c.submission_id,
+        later.c.message_id.is_not_distinct_from(remark.c.message_id),
+        later.c.kind == "answer",
+        later.c.objects.is_(False),
+        later.c.at > remark.c.at,
+    )
+    query = (
+        select(
+            remark.c.submission_id, remark.c.message_id, remark.c.kind, remark.c.at, staff.c.name.label("who")
+        )
+        .join(staff, staff.c.id == remark.c.staff_id)
+        .where(
+            among(remark.c.submission_id, submission_ids),
+            or_(
+                and_(remark.c.kind == "question", remark.c.closed_at.is_(None)),
+                and_(remark.c.kind == "answer", remark.c.objects, ~taken_back),
+            ),
+        )
+        .order_by(remark.c.kind.desc(), remark.c.at)
+    )
+    return list(work.conn.execute(query))
+
+
+def _written_at(work: Work, rows: Sequence[Row[Any]]) -> dict[UUID, datetime]:
+    """When the newest revision of each message was written."""
+    found = work.conn.execute(
+        select(message_revision.c.message_id, func.max(message_revision.c.at).label("at"))
+        .where(
+            among(message_revision.c.message_id, (row.id for row in rows)),
+            message_revision.c.scheduled_month.in_({row.scheduled_month for row in rows}),
+        )
+        .group_by(message_revision.c.message_id)
+    )
+    return {row.message_id: row.at for row in found}
