@@ -75,6 +75,9 @@ def _show(detail: Detail) -> None:
         if payload.subject:
             click.echo(f"subject    {payload.subject}")
         click.echo(f"\n{payload.text}\n")
+    for one in detail.attachments:
+        told = f"  material {one.material.standing}, {one.material.decider}" if one.material else ""
+        click.echo(f"attached   {one.file_name}  {one.media_type}  {one.size} bytes  {one.sha256}{told}")
     for finding in detail.findings:
         click.echo(f"{finding.severity:6} {finding.rule} ({finding.article}): {finding.advice}")
     if detail.refusal is not None:

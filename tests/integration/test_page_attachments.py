@@ -11,6 +11,7 @@ from outreach.ledger.work import Opener
 from outreach.messages.files import LARGEST
 from outreach.messages.material import Material, Particulars, list_material
 from outreach.review.material import approve_material, put_up
+from outreach.web.handed_in import LARGEST_FORM
 from tests.support.builders import Firm, firm, make_client, publish_starter
 from tests.support.pages import Reader, SignIn, words
 from tests.support.papers import locked_pdf, pdf, picture
@@ -151,6 +152,14 @@ def test_not_more_than_five(open_work: Opener, advisor: Reader) -> None:
     with open_work() as work:
         assert work.conn.execute(text("SELECT count(*) FROM attachment")).scalar_one() == 5
     assert advisor.post("/compose", [*files] * 4, act="attach").status_code == 400
+
+
+def test_a_form_beyond_all_measure_is_cut_off(open_work: Opener, advisor: Reader) -> None:
+    for path in ("/compose", "/material/new"):
+        answer = advisor.post(path, one_file("a.pdf", bytes(LARGEST_FORM + 1)), **FORM)
+        assert answer.status_code == 413
+    with open_work() as work:
+        assert work.conn.execute(text("SELECT count(*) FROM attachment")).scalar_one() == 0
 
 
 def test_approved_material_is_offered_and_carried(
