@@ -1,7 +1,7 @@
 """Who acts, what a role may do, and the one place that scopes every query (P7)."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from uuid import UUID
 
@@ -29,7 +29,8 @@ class Permission(StrEnum):
     READ_MESSAGES = "read_messages"  # message content included
     WATCH_DELIVERY = "watch_delivery"  # states and counts, never content
     COMPOSE = "compose"
-    DECIDE = "decide"
+    DECIDE = "decide"  # on messages, where a policy's step names the role
+    LEAD = "lead"  # a branch or the firm's client service: holds, material, standing approvals
     IMPORT = "import"
     RUN_JOBS = "run_jobs"
     PUBLISH = "publish"
@@ -48,6 +49,7 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
             Permission.READ_MESSAGES,
             Permission.COMPOSE,
             Permission.DECIDE,
+            Permission.LEAD,
             Permission.IMPORT,
             Permission.ANSWER_REPLIES,
             Permission.WATCH_DELIVERY,
@@ -59,6 +61,7 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
             Permission.READ_MESSAGES,
             Permission.COMPOSE,
             Permission.DECIDE,
+            Permission.LEAD,
             Permission.ANSWER_REPLIES,
             Permission.WATCH_DELIVERY,
         }
@@ -69,6 +72,7 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
             Permission.READ_MESSAGES,
             Permission.COMPOSE,
             Permission.DECIDE,
+            Permission.LEAD,
             Permission.RUN_JOBS,
             Permission.PUBLISH,
             Permission.WATCH_DELIVERY,
@@ -78,6 +82,7 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
         {
             Permission.READ_CLIENTS,
             Permission.READ_MESSAGES,
+            Permission.DECIDE,
             Permission.PUBLISH,
             Permission.EXPORT,
             Permission.VERIFY,
@@ -91,36 +96,62 @@ _GRANTS: dict[Role, frozenset[Permission]] = {
 }
 
 
+# What passes to whoever stands in: decisions, nothing that the deputy may not read or do in their own right.
+_PASSES = frozenset({Permission.DECIDE, Permission.LEAD})
+
+
 @dataclass(frozen=True)
 class Grant:
-    """A role in one branch, or in the whole firm when ``branch_id`` is None."""
+    """A role in one branch, or in the whole firm when ``branch_id`` is None.
+
+    ``acting_for``: the absent member of staff whose role it is; it then gives the right to decide only.
+    ``through``: the deputy who is absent, too, and passed it on.
+    """
 
     role: Role
     branch_id: UUID | None = None
+    acting_for: UUID | None = None
+    through: UUID | None = None
+
+    def gives(self, permission: Permission) -> bool:
+        """Whether it has ``permission``."""
+        return permission in _GRANTS[self.role] and (self.acting_for is None or permission in _PASSES)
+
+    def reaches(self, branch_id: UUID | None) -> bool:
+        """Whether it is for ``branch_id`` (None: for the whole firm)."""
+        return self.branch_id is None or self.branch_id == branch_id
 
 
 @dataclass(frozen=True)
 class Actor:
-    """Whoever acts: a member of staff with their grants, or the system itself (``staff_id`` None)."""
+    """Whoever acts: a member of staff with their grants, or the system itself (``staff_id`` None).
+
+    ``grants`` are their own; ``stands_in`` those of absent colleagues whose deputy they are.
+    """
 
     staff_id: UUID | None
     name: str
     grants: tuple[Grant, ...] = ()
     person_key: str = ""  # equal for two accounts of one person (four eyes, P2)
+    stands_in: tuple[Grant, ...] = ()
 
     @property
     def is_system(self) -> bool:
         return any(grant.role is Role.SYSTEM for grant in self.grants)
 
     def roles(self) -> frozenset[Role]:
-        """The roles this actor has anywhere."""
+        """The roles this actor has anywhere, in their own right."""
         return frozenset(grant.role for grant in self.grants)
+
+    def in_own_right(self) -> "Actor":
+        """The actor without what they may do for absent colleagues."""
+        return replace(self, stands_in=())
 
     def scope(self, permission: Permission) -> frozenset[UUID] | None:
         """The branches in which the actor has ``permission``; None means the firm, empty means nowhere."""
         branches: set[UUID] = set()
-        for grant in self.grants:
-            if permission in _GRANTS[grant.role]:
+        for grant in (*self.grants, *self.stands_in):
+            if grant.gives(permission):
                 if grant.branch_id is None:
                     return None
                 branches.add(grant.branch_id)

@@ -43,7 +43,8 @@ FIELDS: dict[str, _Shape] = (
         _ID,
         "id actor on_behalf_of author_id owner_id branch_id client_id message_id submission_id occurrence_id"
         " decision_id standing_approval_id attempt_id receipt_id reply_id contact_point_id import_id release_id"
-        " feed_item_id fallback_of export_id hold_id session_id draft_id material_id remark_id question_id",
+        " feed_item_id fallback_of export_id hold_id session_id draft_id material_id remark_id question_id"
+        " deputy_id",
     )
     # SHA-256, in hex. ``commitment`` is salted; ``address_hash`` and ``subject_hash`` are keyed.
     | _fields(
@@ -64,7 +65,7 @@ FIELDS: dict[str, _Shape] = (
     | _fields(
         int,
         "revision count clients rows accepted rejected changed results sampled attempt_number epoch size bytes withheld"
-        " segments number conflicts risk_level",
+        " segments number conflicts risk_level step",
     )
     | _fields(bool, "urgent bootstrap second_factor advice")
     | _fields(_INSTANT, "occurred_at received_at due_at undo_until expires_at started_at")
@@ -93,7 +94,7 @@ _SENDING = (
 _DECIDING = (
     "decision_id submission_id occurrence_id standing_approval_id verb mode revision digest manifest_digest count"
     " sampled reasons policy policy_version template template_version lexicon_digest lexicons author_id job category"
-    " undo_until due_at urgent scope send_date"
+    " undo_until due_at urgent scope send_date step"
 )
 
 KINDS: dict[str, frozenset[str]] = {
@@ -115,6 +116,10 @@ KINDS: dict[str, frozenset[str]] = {
     "decision": _kind(_DECIDING),
     "release": _kind(_DECIDING),
     "undo": _kind(_DECIDING),
+    # nobody decided in time, or all who may are away: these roles were told, and may decide now, too
+    "escalation": _kind(f"{_DECIDING} number role basis"),
+    # out of office: the owner is away, the deputy stands in; a note is sealed
+    "absence": _kind("owner_id deputy_id action started_at expires_at"),
     # a branch holds what the firm approved for all, or lets it go on
     "branch_hold": _kind(f"{_DECIDING} action"),
     "standing_approval": _kind(f"{_DECIDING} action expires_at"),

@@ -1,16 +1,18 @@
 """Branches and staff, and the Actor that a member of staff is."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, insert, or_, select
+from sqlalchemy import Connection, insert, or_, select
 
+from outreach.core import clock
 from outreach.core.access import Actor, Grant, Permission, Role, require
 from outreach.core.errors import BadInput, NotFound
 from outreach.core.ids import new_id
 from outreach.ledger.work import Work
+from outreach.people.away import standing_in_for
 from outreach.people.tables import branch, staff, staff_role
 
 
@@ -77,8 +79,9 @@ def add_staff(work: Work, new: NewStaff) -> UUID:
     return identifier
 
 
-def actor_for(conn: Connection, staff_id: UUID, on: date) -> Actor:
-    """The Actor that a member of staff is on the civil date ``on`` (deputies have dates).
+def actor_for(conn: Connection, staff_id: UUID, on: date, at: datetime | None = None) -> Actor:
+    """The Actor that a member of staff is on the civil date ``on`` (roles have dates), with what they may decide for
+    whoever is out of office at the instant ``at`` (by default now).
 
     Raises NotFound when there is no such person or they have left.
     """
@@ -90,8 +93,14 @@ def actor_for(conn: Connection, staff_id: UUID, on: date) -> Actor:
     return Actor(
         staff_id=person.id,
         name=person.name,
-        grants=_grants(conn, staff_role.c.staff_id == staff_id, on),
+        grants=grants_of(conn, staff_id, on),
         person_key=person.person_key,
+        stands_in=tuple(
+            replace(grant, acting_for=absent.staff_id, through=absent.through)
+            for absent in standing_in_for(conn, staff_id, at or clock.now())
+            for grant in grants_of(conn, absent.staff_id, on)
+            if grant.gives(Permission.DECIDE)
+        ),
     )
 
 
@@ -103,10 +112,11 @@ def actor_by_number(conn: Connection, staff_no: str, on: date) -> Actor:
     return actor_for(conn, staff_id, on)
 
 
-def _grants(conn: Connection, whose: ColumnElement[bool], on: date) -> tuple[Grant, ...]:
+def grants_of(conn: Connection, staff_id: UUID, on: date) -> tuple[Grant, ...]:
+    """The roles that a member of staff has in their own right on the civil date ``on``."""
     rows = conn.execute(
         select(staff_role.c.role, staff_role.c.branch_id).where(
-            whose,
+            staff_role.c.staff_id == staff_id,
             staff_role.c.valid_from <= on,
             or_(staff_role.c.valid_until.is_(None), staff_role.c.valid_until >= on),
         )

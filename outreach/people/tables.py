@@ -72,7 +72,7 @@ absence = Table(
     Column("deputy_id", Uuid),
     Column("starts_at", DateTime(timezone=True), nullable=False),
     Column("ends_at", DateTime(timezone=True), nullable=False),
-    Column("note", Text, nullable=False, server_default=text("''::text")),
+    Column("note_id", Uuid),
     Column("created_by", Uuid, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("cancelled_at", DateTime(timezone=True)),

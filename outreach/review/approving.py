@@ -1,15 +1,16 @@
 """The one way to approve: locked rows are looked at once more, bound by a decision and moved (P1, P2, P5)."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, update
+from sqlalchemy import Row, exists, func, update
 
 from outreach.core import clock
+from outreach.core.access import Grant
 from outreach.core.engine import defer
 from outreach.core.errors import Forbidden, RuleBroken
 from outreach.ledger.work import Work
@@ -18,13 +19,25 @@ from outreach.messages.rules import Verdict as RuleVerdict
 from outreach.messages.states import State
 from outreach.messages.suppress import stop
 from outreach.messages.tables import message
-from outreach.review.binding import Verdict, among, bound, move_bound, record_decision, write_decision
-from outreach.review.eyes import other_eyes, own_words
+from outreach.people.away import still_stands_in
+from outreach.review.binding import (
+    Verdict,
+    among,
+    bound,
+    endorse_bound,
+    move_bound,
+    record_decision,
+    write_decision,
+)
+from outreach.review.eyes import endorsed_before, other_eyes, own_words
 from outreach.review.holding import held_branches, rest_held
 from outreach.review.policies import Policy, refusal
 from outreach.review.questions import check_no_open_question
 from outreach.review.relex import recheck_words
 from outreach.review.submissions import Submission, refresh_state
+from outreach.review.tables import submission as submission_table
+from outreach.review.turns import chains, mend_endorsed
+from outreach.review.whose import as_whom, eyes_of
 from outreach.review.wording import refuse
 
 _STOPS = {"suppress": State.SUPPRESSED, "expired": State.EXPIRED, "hold": State.HELD}
@@ -71,31 +84,93 @@ def approve_locked(
 ) -> Decided:
     """Approve (or, with ``release``, release under that standing approval) locked, held rows of one submission.
 
-    ``decider``: whose eyes they are, where it is not the actor (who granted the standing approval). Raises
-    Forbidden when it is no person, Conflict when a row is not what was read.
+    Where the policy has several approvers in order, what is not before the last of them is endorsed: it stays held
+    and waits for the next one. ``decider``: whose eyes they are, where it is not the actor (who granted the standing
+    approval). Raises Forbidden when it is no person or not their turn, RuleBroken for what they may not decide by
+    four eyes, Conflict when a row is not what was read.
     """
-    eyes = decider or work.actor.staff_id
-    if eyes is None:
+    if release is None and work.actor.staff_id is None:
         raise Forbidden("Only a person approves.", mend="Sign in as somebody who may decide.")
     fit, aside, waits = recheck_rows(work, rows, at)
+    parts: list[_Part] = []
+    if release is not None:
+        parts.append(_Part("release", 1, fit, (decider,) if decider else ()))
+    else:
+        standing = chains(work.conn, fit, policy)
+        mend_endorsed(work.conn, fit, standing)
+        by_step: dict[int, list[Row[Any]]] = defaultdict(list)
+        for row in fit:
+            by_step[len(standing[row.id]) + 1].append(row)
+        for step, members in sorted(by_step.items()):
+            verb = "approve" if step == len(policy.steps) else "endorse"
+            whose = as_whom(work, submission, policy, members, step, standing)
+            parts.append(_Part(verb, step, members, eyes_of(work, whose), whose))
+    made = [
+        _decide(work, submission, policy, part, at, sampled, release, waits) for part in parts if part.rows
+    ]
+    refresh_state(work.conn, [submission.id])
+    verbs = {verdict.verb for _, verdict in made} or {"release" if release else "approve"}
+    return Decided(
+        tuple(decision_id for decision_id, _ in made),
+        verbs.pop() if len(verbs) == 1 else "approve",
+        len(fit),
+        at,
+        min((verdict.undo_until for _, verdict in made), default=at),
+        tuple(aside),
+    )
+
+
+@dataclass(frozen=True)
+class _Part:
+    """Rows that one decision binds: they wait for the same approver."""
+
+    verb: str
+    step: int
+    rows: list[Row[Any]]
+    eyes: tuple[UUID, ...]  # who decides, and for whom they stand in
+    grant: Grant | None = None
+
+
+def _decide(
+    work: Work,
+    submission: Submission,
+    policy: Policy,
+    part: _Part,
+    at: datetime,
+    sampled: int | None,
+    release: UUID | None,
+    waits: Mapping[UUID, datetime],
+) -> tuple[UUID, Verdict]:
+    """Write one decision and move what it binds; four eyes and the steps before are asked in that statement."""
+    acting_for = part.grant.acting_for if part.grant else None
     made = Verdict(
-        verb="release" if release else "approve",
+        verb=part.verb,
         at=at,
         undo_until=at if release else at + policy.undo_window,
         sampled=sampled,
         standing_approval_id=release,
+        step=part.step,
+        acting_for=acting_for,
     )
-    decisions: tuple[UUID, ...] = ()
-    if fit:
-        bounds = [bound(row) for row in fit]
-        decision_id = write_decision(work, submission, made, bounds)
+    bounds = [bound(row) for row in part.rows]
+    months = {row.scheduled_month for row in part.rows}
+    decision_id = write_decision(work, submission, made, bounds)
+    allowed = other_eyes(*part.eyes, step=part.step) & message.c.blocked.is_(False)
+    if acting_for is not None and part.grant is not None:
+        allowed &= still_stands_in(part.eyes[0], acting_for, part.grant.through, at)
+    if len(policy.steps) > 1:
+        allowed &= (message.c.endorsed == part.step - 1) & endorsed_before(part.step)
+    if part.verb == "endorse":
+        endorse_bound(work, decision_id, part.step, bounds, months, allowed)
+        _let_go(work, submission, part.step)
+    else:
         move_bound(
             work,
             decision_id,
             State.APPROVED,
             bounds,
-            {row.scheduled_month for row in fit},
-            other_eyes(eyes) & message.c.blocked.is_(False),
+            months,
+            allowed,
             decision_id=decision_id,
             due_at=func.greatest(message.c.send_at, made.undo_until),
         )
@@ -103,11 +178,24 @@ def approve_locked(
         if submission.branch_id is None:
             held = held_branches(work.conn, [submission.id])
             rest_held(work.conn, submission.id, {branch_id for _, branch_id in held})
-        record_decision(work, submission, made, decision_id, bounds, {row.id: row for row in fit})
-        decisions = (decision_id,)
-        _wake(work, submission, min(row.send_at for row in fit), made.undo_until)
-    refresh_state(work.conn, [submission.id])
-    return Decided(decisions, made.verb, len(fit), at, made.undo_until, tuple(aside))
+    record_decision(work, submission, made, decision_id, bounds, {row.id: row for row in part.rows})
+    if part.verb != "endorse":
+        _wake(work, submission, min(row.send_at for row in part.rows), made.undo_until)
+    return decision_id, made
+
+
+def _let_go(work: Work, about: Submission, step: int) -> None:
+    """Whoever claimed a submission is done with it when all that waits has been passed on to the next approver."""
+    left = exists().where(
+        message.c.submission_id == about.id,
+        message.c.state == State.HELD.value,
+        message.c.endorsed < step,
+    )
+    work.conn.execute(
+        update(submission_table)
+        .where(submission_table.c.id == about.id, submission_table.c.claimed_by == work.actor.staff_id, ~left)
+        .values(claimed_by=None, claimed_until=None)
+    )
 
 
 def recheck_rows(
@@ -145,11 +233,37 @@ def recheck_rows(
     return list(by_id.values()), aside, waits
 
 
-def check_may_decide(work: Work, submission: Submission, policy: Policy, verb: str) -> None:
-    """Raise Forbidden, with the words, unless the actor may decide on ``submission`` under its pinned policy."""
-    why = refusal(work.actor, submission.branch_id, policy, verb, work.settings.locale)
-    if why is not None:
-        raise Forbidden(why.reason, mend=why.mend, rule=why.rule)
+def check_may_decide(
+    work: Work,
+    submission: Submission,
+    policy: Policy,
+    verb: str,
+    *,
+    step: int | None = None,
+    branches: Iterable[UUID | None] = (None,),
+) -> None:
+    """Raise Forbidden, with the words, unless the actor may act by ``verb`` on ``submission`` under its pinned policy.
+
+    ``step``: of which approver (by default of any of them: whose turn it is for a message, ``approve_locked`` asks);
+    ``branches``: of the clients concerned, where a branch returns what the firm put up.
+    """
+    steps = range(len(policy.steps)) if step is None else (step - 1,)
+    for branch_id in branches:
+        why = [
+            refusal(
+                work.actor,
+                submission.branch_id,
+                policy,
+                verb,
+                work.settings.locale,
+                branch_id,
+                endorsed=endorsed,
+                escalation=submission.escalation,
+            )
+            for endorsed in steps
+        ]
+        if all(why) and (first := why[0]) is not None:
+            raise Forbidden(first.reason, mend=first.mend, rule=first.rule)
 
 
 def check_approvable(work: Work, rows: Sequence[Row[Any]]) -> None:
@@ -173,6 +287,7 @@ def check_approvable(work: Work, rows: Sequence[Row[Any]]) -> None:
     check_no_open_question(work, rows)
     if work.actor.staff_id is None:
         raise Forbidden("Only a person approves.", mend="Sign in as somebody who may decide.")
+    # For whom they stand in, and who endorsed, is asked where it is known as whom they decide (``approve_locked``).
     own = own_words(work.conn, work.actor.staff_id, (row.id for row in rows))
     if own:
         words = refuse("four_eyes", locale)

@@ -23,6 +23,7 @@ from outreach.review.manifest import Bound
 from outreach.review.policies import Policy, policy_for
 from outreach.review.questions import undisputed
 from outreach.review.submissions import Submission, submission_for
+from outreach.review.turns import in_turn
 
 CONFIRM_ABOVE = 200  # a decision on more messages than this needs their number confirmed
 
@@ -53,6 +54,7 @@ def sample_of(work: Work, submission_id: UUID) -> Sampled:
         select(message.c.id, message.c.revision, message.c.digest)
         .where(
             approvable_at_once(submission),
+            in_turn(work, submission, policy),
             visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
         )
         .order_by(message.c.id)
@@ -88,7 +90,7 @@ def approve_batch(
             mend="Open them one after the other.",
         )
     check_goes_on(work, submission)
-    rows = lock_messages(work.conn, approvable_at_once(submission))
+    rows = lock_messages(work.conn, approvable_at_once(submission) & in_turn(work, submission, policy))
     present = _sampled(submission, [bound(row) for row in rows], policy)
     if present.manifest_digest != manifest_digest or not rows:
         raise Conflict(

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Uuid, any_, exists, insert, literal, select
+from sqlalchemy import ColumnElement, Connection, Row, Uuid, any_, exists, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.content.tables import content_version
@@ -30,13 +30,15 @@ from outreach.review.tables import decision, decision_digest
 class Verdict:
     """What is being decided, before it is written. ``note`` is free text; it is sealed in the record."""
 
-    verb: str  # approve | return | reject | release
+    verb: str  # approve | endorse | return | reject | release
     at: datetime
     undo_until: datetime
     reasons: tuple[str, ...] = ()
     note: str = ""
     sampled: int | None = None
     standing_approval_id: UUID | None = None
+    step: int = 1  # which of the policy's approvers decides
+    acting_for: UUID | None = None  # whom they stand in for
 
 
 def among(column: ColumnElement[Any], ids: Iterable[UUID]) -> ColumnElement[bool]:
@@ -71,6 +73,8 @@ def write_decision(work: Work, submission: Submission, verdict: Verdict, bounds:
             manifest_digest=manifest_digest(bounds),
             count=len(bounds),
             policy_version_id=submission.policy_version_id,
+            step=verdict.step,
+            acting_for=verdict.acting_for,
         )
     )
     with (
@@ -100,17 +104,42 @@ def move_bound(
 
     Raises Conflict, saying who did what, when it moves fewer than the decision binds.
     """
-    where = message.c.scheduled_month.in_(sorted(set(months))) & exists().where(
+    where = _as_bound(decision_id, months)
+    if condition is not None:
+        where = where & condition
+    _all_moved(work.conn, bounds, set(move(work.conn, State.HELD, target, where, **columns)))
+
+
+def endorse_bound(
+    work: Work,
+    decision_id: UUID,
+    step: int,
+    bounds: Sequence[Bound],
+    months: Collection[date],
+    condition: ColumnElement[bool],
+) -> None:
+    """Pass the held messages that the decision binds on to the approver after ``step``, as ``move_bound`` does."""
+    statement = (
+        update(message)
+        .where(message.c.state == State.HELD.value, _as_bound(decision_id, months), condition)
+        .values(endorsed=step)
+        .returning(message.c.id)
+    )
+    _all_moved(work.conn, bounds, set(work.conn.execute(statement).scalars()))
+
+
+def _as_bound(decision_id: UUID, months: Collection[date]) -> ColumnElement[bool]:
+    return message.c.scheduled_month.in_(sorted(set(months))) & exists().where(
         decision_digest.c.decision_id == decision_id,
         decision_digest.c.message_id == message.c.id,
         decision_digest.c.revision == message.c.revision,
         decision_digest.c.digest == message.c.digest,
     )
-    if condition is not None:
-        where = where & condition
-    moved = set(move(work.conn, State.HELD, target, where, **columns))
+
+
+def _all_moved(conn: Connection, bounds: Sequence[Bound], moved: Collection[UUID]) -> None:
     if len(moved) != len(bounds):
-        raise lost(work.conn, [item.message_id for item in bounds if item.message_id not in moved])
+        raise lost(conn, [item.message_id for item in bounds if item.message_id not in moved])
 
 
 def record_decision(
@@ -132,6 +161,8 @@ def record_decision(
         "standing_approval_id": verdict.standing_approval_id,
         "manifest_digest": manifest_digest(bounds),
         "count": len(bounds),
+        "step": verdict.step if verdict.verb == "endorse" or verdict.step > 1 else None,
+        "on_behalf_of": verdict.acting_for,
         **submission_fields(work.conn, submission),
     }
     only = bounds[0] if len(bounds) == 1 else None

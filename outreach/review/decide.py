@@ -39,7 +39,7 @@ from outreach.review.binding import (
 from outreach.review.claims import check_claim
 from outreach.review.conflicts import lost
 from outreach.review.manifest import Bound
-from outreach.review.policies import Policy, policy_for
+from outreach.review.policies import Policy, fitting, policy_for
 from outreach.review.standing import grant_standing, release_standing, revoke_standing
 from outreach.review.stopping import stop_if_sampled
 from outreach.review.submissions import Submission, lock_submissions, refresh_state
@@ -66,7 +66,7 @@ Expected = Mapping[UUID, tuple[int, bytes]]  # message id -> the revision and di
 
 
 def approve(work: Work, message_ids: Sequence[UUID], expected: Expected) -> Decided:
-    """Approve messages exactly as they were read.
+    """Approve messages exactly as they were read; before the last of several approvers in order this endorses them.
 
     A message that must not go out any more is suppressed (or expires, or stays held with new findings) with its
     reason, and counted in ``set_aside``. Raises NotFound beyond the scope, Forbidden when the policy gives the
@@ -128,18 +128,39 @@ def _refuse(
         )
     at = clock.now()
     outcomes: list[Decided] = []
-    for submission, rows, _ in _locked(work, message_ids, expected, verb):
+    for submission, rows, policy in _locked(work, message_ids, expected, verb):
         stop_if_sampled(work, submission, rows)
-        made = Verdict(verb=verb, at=at, undo_until=at, reasons=codes, note=note.strip())
+        made = Verdict(
+            verb=verb,
+            at=at,
+            undo_until=at,
+            reasons=codes,
+            note=note.strip(),
+            step=max(row.endorsed for row in rows) + 1,
+            acting_for=_acting_for(work, submission, policy, verb, rows),
+        )
         bounds = [bound(row) for row in rows]
         decision_id = write_decision(work, submission, made, bounds)
         months = {row.scheduled_month for row in rows}
         params = {"reasons": list(codes), "decision_id": str(decision_id)}
-        move_bound(work, decision_id, target, bounds, months, reason=target.value, params=params)
+        move_bound(work, decision_id, target, bounds, months, reason=target.value, params=params, endorsed=0)
         record_decision(work, submission, made, decision_id, bounds, {row.id: row for row in rows})
         refresh_state(work.conn, [submission.id])
         outcomes.append(Decided((decision_id,), verb, len(rows), at, at))
     return _joined(verb, at, outcomes)
+
+
+def _acting_for(
+    work: Work, submission: Submission, policy: Policy, verb: str, rows: Sequence[Row[Any]]
+) -> UUID | None:
+    """For whom the actor refuses; None: in their own right, for all of it."""
+    for row in rows:
+        grants = fitting(
+            work.actor, submission.branch_id, policy, verb, row.branch_id, escalation=submission.escalation
+        )
+        if grants and grants[0].acting_for is not None:
+            return grants[0].acting_for
+    return None
 
 
 def _locked(
@@ -174,7 +195,7 @@ def _locked(
     for submission_id, members in grouped.items():
         submission = submissions[submission_id]
         policy = policy_for(work.conn, submission.policy_version_id)
-        check_may_decide(work, submission, policy, verb)
+        check_may_decide(work, submission, policy, verb, branches=sorted({row.branch_id for row in members}))
         check_claim(work, submission)
         if verb == "approve":
             check_approvable(work, members)
@@ -188,6 +209,8 @@ def _as_expected(row: Row[Any], expected: Expected) -> bool:
 
 
 def _joined(verb: str, at: datetime, outcomes: Sequence[Decided]) -> Decided:
+    verbs = {outcome.verb for outcome in outcomes}
+    verb = verbs.pop() if len(verbs) == 1 else verb
     return Decided(
         decisions=tuple(item for outcome in outcomes for item in outcome.decisions),
         verb=verb,

@@ -70,7 +70,7 @@ def hold_for_branch(work: Work, submission_id: UUID, branch_id: UUID, reason: st
     beyond the actor's scope, RuleBroken for a submission of the branch's own, BadInput without a reason, Conflict
     when it is held already.
     """
-    require(work.actor, Permission.DECIDE, branch_id)
+    require(work.actor, Permission.LEAD, branch_id)
     said = " ".join(reason.split())
     if not said or len(said) > _LONGEST:
         raise BadInput(
@@ -106,7 +106,7 @@ def lift_hold(work: Work, submission_id: UUID, branch_id: UUID) -> int:
 
     Raises as ``hold_for_branch``, and NotFound when nothing is held.
     """
-    require(work.actor, Permission.DECIDE, branch_id)
+    require(work.actor, Permission.LEAD, branch_id)
     submission = _of_the_firm(work, submission_id, branch_id)
     lifted = work.conn.execute(
         update(branch_hold)
@@ -173,8 +173,8 @@ def rest_held(conn: Connection, submission_id: UUID, branch_ids: Collection[UUID
 def firm_submissions(work: Work, limit: int = 100) -> list[FirmLine]:
     """What head office has put up for clients of the actor's branches and has not wholly gone out, and what is held;
     what leaves first comes first."""
-    require(work.actor, Permission.DECIDE)
-    scope = work.actor.scope(Permission.DECIDE)
+    require(work.actor, Permission.LEAD)
+    scope = work.actor.scope(Permission.LEAD)
     rows = work.conn.execute(
         _FIRM, {"scope": None if scope is None else list(scope), "limit": limit, "now": clock.now()}
     ).all()
@@ -240,7 +240,7 @@ def _line(row: AnyRow) -> FirmLine:
 
 def _of_the_firm(work: Work, submission_id: UUID, branch_id: UUID) -> Submission:
     """The submission, locked; it is the firm's, and something in it goes to this branch."""
-    submission = submission_for(work, submission_id, Permission.DECIDE, lock=True)
+    submission = submission_for(work, submission_id, Permission.LEAD, lock=True)
     if submission.branch_id is not None:
         raise RuleBroken(
             "This is the branch's own submission.",

@@ -198,7 +198,7 @@ def may_withdraw(work: Work, one: Material) -> bool:
 
 def material_waiting(work: Work, limit: int = 50) -> list[Material]:
     """What waits for these eyes, the oldest first; nothing for who may not decide."""
-    if not work.actor.may(Permission.DECIDE):
+    if not work.actor.in_own_right().may(Permission.LEAD):
         return []
     mine_to_read = set(
         work.conn.execute(
@@ -241,7 +241,8 @@ def _refuse(
 
 def _decidable(work: Work, material_id: UUID) -> Material:
     """The material, if the actor may decide on it and did not put it up."""
-    _person(work, Permission.DECIDE)
+    require(work.actor.in_own_right(), Permission.LEAD)
+    _person(work, Permission.LEAD)
     one = material_for(work, material_id)
     if not _reaches(work, one):
         raise Forbidden(
@@ -259,10 +260,11 @@ def _decidable(work: Work, material_id: UUID) -> Material:
 
 
 def _reaches(work: Work, one: Material) -> bool:
-    """Whether the actor decides for where it is to be used."""
+    """Whether the actor decides for where it is to be used; in their own right, not as somebody's deputy."""
+    own = work.actor.in_own_right()
     if one.branch_id is None:
-        return work.actor.scope(Permission.DECIDE) is None
-    return work.actor.may(Permission.DECIDE, one.branch_id)
+        return own.scope(Permission.LEAD) is None
+    return own.may(Permission.LEAD, one.branch_id)
 
 
 def _other_person(actor_id: UUID | None) -> Any:

@@ -66,6 +66,8 @@ def grant_standing(work: Work, submission_id: UUID, until: datetime) -> Granted:
     or longer than the policy allows.
     """
     require(work.actor, Permission.DECIDE)
+    # For weeks to come one answers with one's own name: nobody gives it as somebody's deputy.
+    work = replace(work, actor=work.actor.in_own_right())
     wanted = submission_for(work, submission_id, Permission.DECIDE, lock=True)
     policy = policy_for(work.conn, wanted.policy_version_id)
     check_may_decide(work, wanted, policy, "approve")

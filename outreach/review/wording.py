@@ -1,5 +1,6 @@
 """Why somebody may not decide, in the words of the reader's language, with rule, article and mend (P8)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -19,6 +20,22 @@ _WORDS: dict[str, dict[str, tuple[str, str]]] = {
             "这条消息或其模板由您撰写或最后修改，不能由您审批。",
             "请由另一位有审批权的人员审阅。",
         ),
+        "four_eyes_deputy": (
+            "您代{absent}审批，而这条消息或其模板由{absent}撰写、最后修改，或已由其审批过，不能由您代为审批。",
+            "请由另一位有审批权的人员审阅。",
+        ),
+        "four_eyes_step": (
+            "您已参与前一环节的审批，每一环节须由不同的人审批。",
+            "请由另一位有审批权的人员审阅。",
+        ),
+        "turn_later": (
+            "现在轮到{roles}审批。",
+            "前一环节同意后，才轮到您审批；如有问题，您可以先行退回或否决。",
+        ),
+        "turn_passed": (
+            "{endorsers}已同意，现在等待{roles}审批。",
+            "您可以退回或否决；在可撤销时间内也可撤销前一决定。",
+        ),
         "blocked": ("该消息触犯禁止性规则，不能批准。", "请退回修改，或予以否决。"),
         "role": ("按审批政策“{policy}”，应由以下人员审批：{roles}。", "请转交上述人员。"),
         "branch": ("您的审批权不包括该营业部。", "请由该营业部的总经理或副总经理审批。"),
@@ -33,6 +50,23 @@ _WORDS: dict[str, dict[str, tuple[str, str]]] = {
         "four_eyes": (
             "You wrote or last edited this message or its template, so you can't approve it.",
             "Somebody else who may decide has to read it.",
+        ),
+        "four_eyes_deputy": (
+            "You stand in for {absent}, who wrote, last edited or has endorsed this message or its template, so you "
+            "can't approve it.",
+            "Somebody else who may decide has to read it.",
+        ),
+        "four_eyes_step": (
+            "You had a part in an earlier approval of this message; each step needs another person.",
+            "Somebody else who may decide has to read it.",
+        ),
+        "turn_later": (
+            "This waits for: {roles}.",
+            "Your turn comes after theirs; you may return or reject it before.",
+        ),
+        "turn_passed": (
+            "This waits for: {roles}. Endorsed by {endorsers}.",
+            "You may return or reject it, or undo the endorsement while its time lasts.",
         ),
         "blocked": (
             "A rule forbids this message; it can't be approved.",
@@ -59,18 +93,36 @@ _ROLES: dict[str, dict[str, str]] = {
         "compliance": "合规部",
         "advisor": "理财服务人员",
     },
-    "en": {"manager": "branch manager", "deputy": "deputy", "head_office": "head office"},
+    "en": {
+        "manager": "branch manager",
+        "deputy": "deputy",
+        "head_office": "head office",
+        "compliance": "compliance",
+    },
 }
 
 
-def refuse(rule: str, locale: str, *, policy: str = "", roles: tuple[str, ...] = ()) -> Refusal:
-    """The refusal by ``rule`` in ``locale``. Raises KeyError for a rule that has no words."""
+def refuse(
+    rule: str,
+    locale: str,
+    *,
+    policy: str = "",
+    roles: tuple[str, ...] = (),
+    endorsers: Sequence[tuple[str, str]] = (),
+    absent: str = "",
+) -> Refusal:
+    """The refusal by ``rule`` in ``locale``. ``endorsers``: who endorsed, and when in words; ``absent``: for whom the
+    reader stands in. Raises KeyError for a rule that has no words."""
     language = "zh" if locale.startswith("zh") else "en"
     reason, mend = _WORDS[language][rule]
+    chinese = language == "zh"
     names = [_ROLES[language].get(role, role) for role in roles]
-    return Refusal(
-        rule=rule,
-        article="63",
-        reason=reason.format(policy=policy, roles=("、" if language == "zh" else ", ").join(names)),
-        mend=mend,
-    )
+    said = [f"{who}（{at}）" if chinese else f"{who} ({at})" for who, at in endorsers]
+    joiner = "、" if chinese else ", "
+    filled = {
+        "policy": policy,
+        "roles": joiner.join(names),
+        "endorsers": joiner.join(said),
+        "absent": absent,
+    }
+    return Refusal(rule=rule, article="63", reason=reason.format(**filled), mend=mend.format(**filled))

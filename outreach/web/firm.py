@@ -21,7 +21,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
 
     @routes.get("/firm")
     def firm(desk: here) -> Response:
-        require(desk.actor, Permission.DECIDE)
+        require(desk.actor, Permission.LEAD)
         with desk.work() as work:
             return desk.page("firm.html", lines=firm_submissions(work))
 

@@ -307,7 +307,7 @@ WITHIN = set(
     people.clashes.as_seen people.clashes.store_clashes people.correctable.put_value
     people.corrections.forget_correction people.corrections.keep_correction people.staging.refuse_foreign
     messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
-    review.approving.approve_locked review.binding.move_bound review.binding.record_decision
+    review.approving.approve_locked review.binding.endorse_bound review.whose.as_whom review.binding.move_bound review.binding.record_decision
     review.questions.asked_about review.remarks.read_remarks review.remarks.remark_rows
     review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon

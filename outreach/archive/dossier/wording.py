@@ -40,6 +40,7 @@ VERBS: dict[str, Pair] = {
     "reject": ("否决", "Rejected"),
     "release": ("按常备批准放行", "Released under a standing approval"),
     "undo": ("撤回决定", "Decision undone"),
+    "endorse": ("同意，转下一审批人", "Endorsed"),
     "put_up": ("提交", "Put up"),
     "withdraw": ("撤回", "Withdrawn"),
     "comment": ("留言", "Comment"),
@@ -75,6 +76,8 @@ ACTIONS: dict[str, Pair] = {
     "stop": ("抽样中有消息被退回，批次停止", "stopped: one of its sample was given back"),
     "resume": ("重新抽样", "goes on with a new sample"),
     "take_over": ("接手", "taken over"),
+    "away": ("外出", "away"),
+    "back": ("恢复办公", "back"),
 }
 OBJECTS: dict[str, Pair] = {
     "clients": ("客户资料", "clients"),
@@ -115,6 +118,8 @@ KINDS: dict[str, Pair] = {
     "batch": ("批次抽样", "Batch"),
     "remark": ("意见", "Remark"),
     "claim": ("认领", "Claim"),
+    "escalation": ("逾期升级", "Escalation"),
+    "absence": ("外出与代理", "Out of office"),
     "attachment": ("附件", "Attachment"),
     "material": ("营销与建议材料", "Material"),
     "left_out": ("未列入", "Left out"),

@@ -8,7 +8,7 @@ CREATE TABLE absence (
     deputy_id uuid REFERENCES staff,               -- null: away, and nobody stands in
     starts_at timestamptz NOT NULL,
     ends_at timestamptz NOT NULL,
-    note text NOT NULL DEFAULT '',
+    note_id uuid,                                  -- sealed
     created_by uuid NOT NULL REFERENCES staff,
     created_at timestamptz NOT NULL,
     cancelled_at timestamptz,
@@ -22,7 +22,7 @@ CREATE INDEX absence_deputy ON absence (deputy_id, ends_at) WHERE cancelled_at I
 -- ── review: submissions by policy, escalation, claims, stopped batches ────────────────────────────────────
 ALTER TABLE submission
     ADD COLUMN text_hash bytea,                    -- keyed hash of the text before anybody's slots: the same text again
-    ADD COLUMN escalation smallint NOT NULL DEFAULT 0,  -- how many steps of its policy's escalation have been taken
+    ADD COLUMN escalation smallint NOT NULL DEFAULT 0,  -- 1: its deciders were told that it is late; one more for each step of its policy's escalation
     ADD COLUMN escalate_at timestamptz,            -- when the next thing happens because nobody decided
     ADD COLUMN claimed_by uuid REFERENCES staff,
     ADD COLUMN claimed_until timestamptz,
@@ -89,7 +89,37 @@ CREATE UNLOGGED TABLE reading (
 CREATE INDEX reading_submission ON reading (submission_id, at);
 
 -- ── notices: at once, or gathered until a time of day ─────────────────────────────────────────────────────
-ALTER TABLE notice ADD COLUMN not_before timestamptz;
+ALTER TABLE notice
+    ADD COLUMN told_id uuid,                       -- what was told at once to several people
+    ADD COLUMN submission_id uuid,                 -- what it speaks of: decided meanwhile, it is not told any more
+    ADD COLUMN branch_id uuid REFERENCES branch,   -- whose matter it is; null: the firm's, or nobody's
+    ADD COLUMN urgent boolean NOT NULL DEFAULT false,
+    ADD COLUMN not_before timestamptz,             -- gathered until then; null: at once
+    ADD COLUMN routed_at timestamptz,              -- when it was settled who is told of it by which ways
+    ADD COLUMN stands_in_for uuid REFERENCES staff;  -- who would have been told, and is away
+-- What the version before had told, or had given up, is not told again. Tries are counted for each way from here on.
+UPDATE notice SET routed_at = coalesce(sent_at, created_at) WHERE sent_at IS NOT NULL OR tries >= 8;
+DROP INDEX notice_unsent;
+CREATE INDEX notice_unrouted ON notice (coalesce(not_before, created_at)) WHERE routed_at IS NULL;
+CREATE INDEX notice_untold ON notice (submission_id) WHERE routed_at IS NULL;
+CREATE INDEX notice_told ON notice (told_id);
+
+-- One row for each way by which a notice goes to somebody: what went by one way is not repeated for another's sake.
+CREATE TABLE notice_delivery (
+    notice_id uuid NOT NULL REFERENCES notice,
+    way text NOT NULL,                             -- mail, or a target's name in OUTREACH_NOTICE_TARGETS
+    recipient text NOT NULL,                       -- whose letters are gathered: a member of staff's id, or the target's name
+    told_id uuid,                                  -- of a group's way: once for all in the group
+    tries int NOT NULL DEFAULT 0,
+    next_try_at timestamptz NOT NULL,
+    ended_at timestamptz,
+    outcome text NOT NULL DEFAULT '' CHECK (outcome IN ('', 'told', 'over', 'seen', 'gone', 'given_up')),
+    error text NOT NULL DEFAULT '',                -- what came back last; never an address or a token
+    PRIMARY KEY (notice_id, way),
+    CHECK ((ended_at IS NULL) = (outcome = ''))
+);
+CREATE UNIQUE INDEX notice_delivery_group ON notice_delivery (told_id, way) WHERE told_id IS NOT NULL;
+CREATE INDEX notice_delivery_due ON notice_delivery (next_try_at) WHERE ended_at IS NULL;
 
 -- ── figures: the branch's page, day sheets and month reports ───────────────────────────────────────────────
 CREATE INDEX submission_branch_expiry ON submission (branch_id, expires_at);
@@ -104,4 +134,5 @@ CREATE INDEX consent_opted_out ON consent (at) WHERE state = 'opted_out';
 
 -- ── rights ────────────────────────────────────────────────────────────────────────────────────────────────
 GRANT SELECT, INSERT, UPDATE, DELETE ON absence, remark, message_seen, reading TO outreach_app;
+GRANT SELECT, INSERT, UPDATE ON notice_delivery TO outreach_app;
 REVOKE DELETE ON absence, remark FROM outreach_app;
