@@ -5,7 +5,7 @@ The table belongs to review, a room above, so it is spoken to in SQL here.
 
 import hashlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -18,6 +18,7 @@ from outreach.core.ids import new_id
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
 from outreach.messages.payload import manifest_line
+from outreach.messages.suppress import close_finished
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,11 @@ _HEADS = text(
 )
 
 
-def put_up(work: Work, submission_ids: Iterable[UUID], lexicon_digest: bytes) -> None:
-    """Record what each submission now holds (count and manifest), and tell that it waits.
+def put_up(
+    work: Work, submission_ids: Iterable[UUID], lexicon_digest: bytes, *, without: Collection[UUID] = ()
+) -> None:
+    """Record what each submission now holds (count and manifest), and tell that it waits. ``without``: those that
+    only lost something, which is nobody's news; one in which nothing waits any more is closed.
 
     The manifest is what a batch decision would sign: SHA-256 over the lines of ``messages.payload`` in the
     order of the message ids.
@@ -136,7 +140,10 @@ def put_up(work: Work, submission_ids: Iterable[UUID], lexicon_digest: bytes) ->
         )
     record_many(work, entries)
     for head in heads:
-        publish(work, SubmissionHeld(head.id))
+        if head.id not in without:
+            publish(work, SubmissionHeld(head.id))
+    if without:
+        close_finished(work, without)
 
 
 def _manifest(conn: Connection, submission_id: UUID) -> tuple[int, bytes]:

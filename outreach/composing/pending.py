@@ -16,6 +16,7 @@ from outreach.composing.context import client_context, disclosure_text
 from outreach.composing.drafts import LONGEST
 from outreach.composing.dressing import dress
 from outreach.composing.load import item_hosts, office_numbers
+from outreach.composing.moving import submission_for_words
 from outreach.composing.own import not_found
 from outreach.composing.requests import others_named
 from outreach.content.in_force import disclosures_in_force, lexicons_in_force, template_version
@@ -33,7 +34,15 @@ from outreach.messages.tables import message
 from outreach.people.clients import in_scope
 from outreach.people.tables import client, staff
 
-_LOCK_SUBMISSION = text("SELECT 1 FROM submission WHERE id = :id FOR NO KEY UPDATE")
+# With those of the same occurrence and branch: a message may move from one policy's submission to a stricter one's.
+_LOCK_SUBMISSIONS = text(
+    """
+    SELECT s.id FROM submission s JOIN submission own ON own.id = :id
+     WHERE s.occurrence_id = own.occurrence_id AND s.branch_id IS NOT DISTINCT FROM own.branch_id
+     ORDER BY s.id
+       FOR NO KEY UPDATE OF s
+    """
+)
 
 
 def resubmit(work: Work, message_id: UUID, revision: int, subject: str, said: str) -> int:
@@ -74,7 +83,7 @@ def withdraw(work: Work, message_id: UUID) -> None:
 
 
 def _mine(work: Work, message_id: UUID) -> Row[Any]:
-    """The message, its row locked after its submission's (the order in which deciders lock, so that nobody waits in
+    """The message, its row locked after its submissions' (the order in which deciders lock, so that nobody waits in
     a ring). Raises NotFound beyond what the actor may change."""
     condition = visible(work.actor, Permission.COMPOSE, message.c.branch_id)
     if work.actor.roles() == {Role.ADVISOR}:
@@ -83,7 +92,7 @@ def _mine(work: Work, message_id: UUID) -> Row[Any]:
     wanted = select(message).where(message.c.id == message_id, condition)
     if (found := work.conn.execute(wanted).one_or_none()) is None:
         raise not_found()
-    work.conn.execute(_LOCK_SUBMISSION, {"id": found.submission_id})
+    work.conn.execute(_LOCK_SUBMISSIONS, {"id": found.submission_id})
     if (row := work.conn.execute(wanted.with_for_update()).one_or_none()) is None:
         raise not_found()
     return row
@@ -114,6 +123,8 @@ def _edit(work: Work, row: Row[Any], revision: int, subject: str, said: str, *, 
             mend=stopping.advice,
             findings=[item.to_json() for item in findings],
         )
+    said_by_hand = len(said.strip()) + len(subject)
+    submission_id = submission_for_words(work, row, payload, said_by_hand, findings)
     number = revise(
         work,
         row,
@@ -124,8 +135,10 @@ def _edit(work: Work, row: Row[Any], revision: int, subject: str, said: str, *, 
         lexicon_digest=lexicon_digest,
         flagged=flagged,
         reason="edited" if flagged else None,
+        submission_id=submission_id,
     )
-    put_up(work, [row.submission_id], lexicon_digest)
+    left = {row.submission_id} - {submission_id}
+    put_up(work, {submission_id, *left}, lexicon_digest, without=left)
     return number
 
 

@@ -34,8 +34,8 @@ def revise(
     """Give the message ``row`` new bytes; returns the new revision's number. It is held afterwards.
 
     ``expected`` is the revision the editor saw. ``flagged`` asks for a decision of its own whatever the
-    findings. Raises Conflict when the message has another revision by now, or is neither held nor returned (an
-    approved one must be undone first).
+    findings. ``columns``: others that change with it, such as the submission that it moves to. Raises Conflict when
+    the message has another revision by now, or is neither held nor returned (an approved one must be undone first).
     """
     body = to_bytes(payload)
     sealed = seal_bytes(work, body)
@@ -90,7 +90,7 @@ def revise(
         Entry(
             "message.revised",
             {
-                "submission_id": row.submission_id,
+                "submission_id": columns.get("submission_id", row.submission_id),
                 "occurrence_id": row.occurrence_id,
                 "revision": expected + 1,
                 "digest": values["digest"],
