@@ -15,7 +15,7 @@ from outreach.content.export import export_content, write_folder, zipped
 from outreach.content.faults import Fault
 from outreach.content.loader import ContentSet
 from outreach.content.publish import publish
-from outreach.content.starter import lay_out, starter_root
+from outreach.content.starter import DEFAULT, lay_out, starter_root
 from outreach.core.errors import BadInput, NotFound, RuleBroken
 from outreach.core.settings import Settings
 from outreach.ledger.work import Work
@@ -30,10 +30,17 @@ _CONTENT = click.option(
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
-def init(folder: Path) -> None:
+@click.option(
+    "--policies",
+    default=DEFAULT,
+    metavar="SET",
+    show_default=True,
+    help="who must approve what: china (the Chinese guideline) or us (FINRA's rules)",
+)
+def init(folder: Path, policies: str) -> None:
     """Lay the starter set out in DIR: templates/, jobs/ and approvals/, to be made your own."""
     try:
-        files = lay_out(folder)
+        files = lay_out(folder, policies)
     except OSError as error:
         raise BadInput(
             f"{folder} can't be written: {error.strerror}.", mend="Choose a folder that you may write to."

@@ -77,7 +77,7 @@ def test_the_starter_set_comes_back_byte_for_byte(open_work: Opener, people: Fir
         path.relative_to(starter_root())
         for name in named
         for path in (starter_root() / name).rglob("*")
-        if path.suffix in (".toml", ".j2")
+        if path.suffix in (".toml", ".j2") and "sets" not in path.parts
     }
     assert set(written) == ours
 
