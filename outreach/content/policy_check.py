@@ -90,15 +90,18 @@ def _never(one: _Policy, known: Mapping[str, _Policy]) -> list[Fault]:
 
 
 def _laxer(one: _Policy, known: Mapping[str, _Policy]) -> list[Fault]:
-    """A policy that takes over must ask for no less than each one that it may take over from."""
+    """A policy that takes over must ask for no less than each one that it may take over from, and than each condition
+    that may hold as well and is asked after it."""
     if not one.conditional:
         return []
-    for base in known.values():
-        if base.conditional or not may_meet(one.said, base.said):
-            continue
-        found = laxer(one.said, base.said)
+    for other in known.values():
+        if other.conditional:
+            meet = other.said.priority < one.said.priority and may_hold_together(one.said, other.said)
+        else:
+            meet = may_meet(one.said, other.said)
+        found = laxer(one.said, other.said) if meet else None
         if found is not None:
-            said = f"{one.name} would take over from {base.name} and ask for less: {found.words}."
+            said = f"{one.name} would take over from {other.name} and ask for less: {found.words}."
             return [one.fault(found.key, said, "Ask for as much, or name other authors or categories.")]
     return []
 
