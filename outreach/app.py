@@ -22,6 +22,7 @@ from outreach.core.engine import Handler, defer
 from outreach.core.errors import Misconfigured, Unavailable
 from outreach.core.settings import Settings, Smtp
 from outreach.delivery.dispatch import Providers, configured, dispatch
+from outreach.delivery.fallthrough import fall_through
 from outreach.delivery.sweep import (
     expire_waiting,
     reconcile,
@@ -34,11 +35,20 @@ from outreach.ledger.integrator import integrate
 from outreach.ledger.seal import KeyRing
 from outreach.ledger.work import Opener, Work, opener
 from outreach.messages.suppress import on_contact_changed, supersede_feed_item
-from outreach.notices import outbox
-from outreach.notices.audience import on_decision_made, on_file_waits, on_reply_received
+from outreach.notices.audience import (
+    on_file_waits,
+    on_question_asked,
+    on_reply_received,
+    on_submission_escalated,
+)
 from outreach.notices.audience import on_submission_held as tell_deciders
+from outreach.notices.authors import on_claim_taken_over, on_decision_made, on_question_answered
+from outreach.notices.letters import Mail, Mailer
+from outreach.notices.sending import Ways, send_notices, wake_notices
+from outreach.notices.targets import read_targets
 from outreach.people.nightly import take_clients_file, take_dates_file, take_holdings_file
 from outreach.people.staff import actor_for
+from outreach.review.escalation import escalate_due
 from outreach.review.relex import on_content_published
 from outreach.review.standing import on_submission_held as release_standing
 from outreach.review.submissions import on_submission_held as reopen
@@ -53,6 +63,10 @@ def wire() -> None:
     events.subscribe(events.SubmissionHeld, release_standing)
     events.subscribe(events.SubmissionHeld, tell_deciders)
     events.subscribe(events.DecisionMade, on_decision_made)
+    events.subscribe(events.QuestionAsked, on_question_asked)
+    events.subscribe(events.QuestionAnswered, on_question_answered)
+    events.subscribe(events.ClaimTakenOver, on_claim_taken_over)
+    events.subscribe(events.SubmissionEscalated, on_submission_escalated)
     events.subscribe(events.FileWaits, on_file_waits)
     events.subscribe(events.ReplyReceived, care.on_reply_received)
     events.subscribe(events.ReplyReceived, on_reply_received)
@@ -115,8 +129,10 @@ class Outreach:
     # ── the worker's tasks ────────────────────────────────────────────────────────────────────────────────
 
     def handlers(self, providers: Providers) -> dict[str, Handler]:
-        """What each name of ``core.engine.TASKS`` does."""
+        """What each name of ``core.engine.TASKS`` does. Raises Misconfigured when the file of notices' targets can't
+        be used."""
         open_work = self.open_work
+        ways = self.ways()
 
         def compose(occurrence_id: str) -> None:
             compose_occurrence(open_work, UUID(occurrence_id))
@@ -131,8 +147,10 @@ class Outreach:
             integrate(open_work)
 
         def tell() -> None:
-            if self.settings.smtp:
-                outbox.send_notices(open_work, mailer(self.settings.smtp))
+            send_notices(open_work, ways, urgent=False)
+
+        def tell_urgent() -> None:
+            send_notices(open_work, ways, urgent=True)
 
         async def sweep() -> None:
             await reconcile(open_work, providers)
@@ -143,8 +161,14 @@ class Outreach:
             "dispatch_urgent": send_urgent,
             "integrate": weave,
             "send_notices": tell,
+            "send_urgent_notices": tell_urgent,
             "sweep": sweep,
         }
+
+    def ways(self) -> Ways:
+        """By what staff is told: mail and the firm's targets. Raises Misconfigured."""
+        post = mailer(self.settings.smtp) if self.settings.smtp else None
+        return Ways(mailer=post, targets=read_targets(self.settings.notice_targets))
 
     def providers(self) -> Providers:
         """The configured channels, to be opened on the worker's loop."""
@@ -159,11 +183,13 @@ class Outreach:
             Duty("wake", 1.0, self._in_work(wake)),
             Duty("leases", 5.0, self._in_work(release_leases)),
             Duty("expiry", 20.0, self._in_work(expire_waiting)),
+            Duty("next channel", 10.0, self._in_work(fall_through)),
             Duty("missed", 60.0, self._in_work(expire_due)),
+            Duty("escalation", 5.0, self._in_work(escalate_due)),
             Duty("receipts", 5.0, self._in_work(settle_waiting_receipts)),
             Duty("due compositions", 10.0, self._in_work(_redefer_due)),
             Duty("reconcile", 30.0, self._in_work(lambda work: defer(work.conn, "sweep", lock="sweep"))),
-            Duty("notices", 15.0, self._in_work(_wake_notices)),
+            Duty("notices", 15.0, self._in_work(wake_notices)),
             Duty("partitions", 3600.0, self._in_work(_make_months)),
             Duty("write-back", 60.0, lambda: write_when_due(self.open_work)),
             # One for each folder: a night's file of clients must not keep an alert waiting.
@@ -208,11 +234,6 @@ def _redefer_due(work: Work) -> None:
         defer(work.conn, "compose_occurrence", lock=f"compose:{row.id}", occurrence_id=str(row.id))
 
 
-def _wake_notices(work: Work) -> None:
-    if work.conn.execute(text("SELECT 1 FROM notice WHERE sent_at IS NULL LIMIT 1")).first():
-        defer(work.conn, "send_notices", lock="send_notices")
-
-
 def _make_months(work: Work) -> None:
     """Partitions of this month and the fourteen after it."""
     work.conn.execute(
@@ -224,10 +245,10 @@ def _make_months(work: Work) -> None:
     )
 
 
-def mailer(settings: Smtp) -> outbox.Mailer:
+def mailer(settings: Smtp) -> Mailer:
     """A Mailer over the firm's mail server, for notices to staff (messages to clients go by delivery)."""
 
-    def send(mail: outbox.Mail) -> None:
+    def send(mail: Mail) -> None:
         letter = EmailMessage()
         letter["From"], letter["To"], letter["Subject"] = settings.sender, mail.to, mail.subject
         letter.set_content(mail.text)

@@ -29,8 +29,10 @@ COMMANDS: dict[str, str] = {
     "calendar": "outreach.cli.calendar",
     "jobs": "outreach.cli.jobs",
     "review": "outreach.cli.review",
+    "absence": "outreach.cli.absence",
     "material": "outreach.cli.material",
     "delivery": "outreach.cli.delivery",
+    "report": "outreach.cli.report",
     "archive": "outreach.cli.archive",
 }
 

@@ -64,6 +64,18 @@ class SubmissionHeld:
 
 
 @dataclass(frozen=True)
+class PendingChanged:
+    """An advisor took one message out of what waits, or gave it words of its own; the others wait on.
+
+    ``what``: skipped | withdrawn | edited | taken_back (it was approved, and not on its way yet).
+    """
+
+    submission_id: UUID
+    message_id: UUID
+    what: str
+
+
+@dataclass(frozen=True)
 class DecisionMade:
     """Somebody decided."""
 
@@ -94,6 +106,19 @@ class ClaimTakenOver:
 
 
 @dataclass(frozen=True)
+class SubmissionEscalated:
+    """Nobody decided in time, or all who may are away: these roles are told. ``basis`` says which: late or away.
+
+    ``stage``: 1 when those whose turn it is are told; from 2 on the roles are the next in line, who may decide now, too.
+    """
+
+    submission_id: UUID
+    stage: int
+    roles: tuple[str, ...]
+    basis: str
+
+
+@dataclass(frozen=True)
 class ReplyReceived:
     """A client wrote back."""
 
@@ -117,6 +142,7 @@ class MessageHandedOver:
     branch_id: UUID
     channel: str  # letter | call
     due_by: datetime
+    urgent: bool = False
 
 
 @dataclass(frozen=True)

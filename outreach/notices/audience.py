@@ -1,88 +1,137 @@
-"""Who is told of what: subscribers of the rooms' events, in the same transaction (``app`` wires them)."""
+"""Who is told of what waits: subscribers of the rooms' events, in the same transaction (``app`` wires them)."""
 
+from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, or_, select
 
 from outreach.core import clock
 from outreach.core.access import Role
-from outreach.core.events import DecisionMade, FileWaits, ReplyReceived, SubmissionHeld
+from outreach.core.events import (
+    FileWaits,
+    QuestionAsked,
+    ReplyReceived,
+    SubmissionEscalated,
+    SubmissionHeld,
+)
 from outreach.delivery.tables import reply
 from outreach.ledger.work import Work
 from outreach.messages.states import State
 from outreach.messages.tables import message
+from outreach.notices.holding import held
 from outreach.notices.outbox import tell
-from outreach.people.tables import staff, staff_role
+from outreach.notices.times import gathered_until
+from outreach.people.tables import branch, staff, staff_role
 from outreach.review.policies import policy_for
-from outreach.review.tables import decision, decision_digest, submission
+from outreach.review.tables import decision, remark, submission
+from outreach.scheduling.occurrences import REQUEST
 from outreach.scheduling.tables import occurrence
 
 
 def on_submission_held(work: Work, event: SubmissionHeld) -> None:
-    """Something waits: whoever may decide on it is told, but not who wrote it. Wire it after the release of
+    """Something waits: whoever may decide on it now is told, but not who wrote it. Wire it after the release of
     standing approvals, so that nobody is told of what released itself."""
-    held = work.conn.execute(
-        select(func.count())
-        .select_from(message)
-        .where(message.c.submission_id == event.submission_id, message.c.state == State.HELD.value)
-    ).scalar_one()
-    if not held:
-        return
-    row = work.conn.execute(select(submission).where(submission.c.id == event.submission_id)).one()
+    tell_deciders(work, event.submission_id)
+
+
+def tell_deciders(work: Work, submission_id: UUID) -> int:
+    """Tell whose turn it is: at once when it is urgent, gathered otherwise; returns how many were told."""
+    steps = held(work.conn, [submission_id]).get(submission_id)
+    if not steps:
+        return 0
+    row = work.conn.execute(select(submission).where(submission.c.id == submission_id)).one()
     policy = policy_for(work.conn, row.policy_version_id)
-    author = select(staff.c.person_key).where(staff.c.id == row.author_id).scalar_subquery()
-    deciders = work.conn.execute(
-        select(staff.c.id)
-        .join(staff_role, staff_role.c.staff_id == staff.c.id)
-        .where(
-            staff_role.c.role.in_([role.value for role in policy.deciders]),
-            _in_branch(row.branch_id),
-            _today(work),
-            staff.c.status == "active",
-            or_(author.is_(None), staff.c.person_key != author),
-        )
-        .distinct()
-    ).scalars()
-    params = _named(work, row) | {"count": held, "urgent": row.urgent}
-    tell(work, deciders, "submission_held", params)
-
-
-def on_decision_made(work: Work, event: DecisionMade) -> None:
-    """A decision goes back to whoever wrote the messages; a release is nobody's news."""
-    made = work.conn.execute(select(decision).where(decision.c.id == event.decision_id)).one()
-    if made.verb == "release":
-        return
-    row = work.conn.execute(select(submission).where(submission.c.id == made.submission_id)).one()
-    authors = work.conn.execute(
-        select(message.c.author_id)
-        .join(decision_digest, decision_digest.c.message_id == message.c.id)
-        .where(decision_digest.c.decision_id == made.id, message.c.author_id.is_not(None))
-        .union(
-            select(message.c.last_editor_id)
-            .join(decision_digest, decision_digest.c.message_id == message.c.id)
-            .where(decision_digest.c.decision_id == made.id, message.c.last_editor_id.is_not(None))
-        )
-    ).scalars()
-    verb = made.verb if made.undone_at is None else "undo"
-    params = _named(work, row) | {
-        "count": made.count,
-        "verb": verb,
-        "decision_id": str(made.id),
-        "reasons": list(made.reasons),
-    }
-    told = {author for author in authors if author != made.actor_id}
-    tell(work, told, "decision", params)
-    if row.branch_id is None and verb == "approve":
-        tell(
+    told = 0
+    for endorsed, count in sorted(steps.items()):
+        roles = policy.steps[min(endorsed, len(policy.steps) - 1)]
+        people = deciders(work, row, roles) - (_endorsers(work, row.id) if endorsed else set())
+        params = named(work, row) | {"count": count, "urgent": row.urgent}
+        if len(policy.steps) > 1:
+            params["step"] = endorsed + 1
+        if row.urgent:
+            params["by"] = f"{row.due_by.astimezone(work.settings.zone):%H:%M}"
+        told += tell(
             work,
-            _branches_concerned(work, row.id),
-            "firm_approved",
-            {"title": params["title"], "category": row.category},
+            people,
+            "submission_held",
+            params,
+            urgent=row.urgent,
+            not_before=None if row.urgent else gathered_until(work, row.due_by),
+            submission_id=row.id,
+            branch_id=row.branch_id,
         )
+    return told
 
 
-def _branches_concerned(work: Work, submission_id: UUID) -> list[UUID]:
+def tell_late(
+    work: Work, submission_id: UUID, roles: Collection[Role], *, again: bool, away: bool = False
+) -> int:
+    """Nobody decided in time. ``again``: ``roles`` were to decide, and are reminded; otherwise it is now also with
+    them, ``away``: because all who were to decide are. Returns how many were told."""
+    count = sum(held(work.conn, [submission_id]).get(submission_id, {}).values())
+    if not count:
+        return 0
+    row = work.conn.execute(select(submission).where(submission.c.id == submission_id)).one()
+    params = named(work, row) | {"count": count, "again": again, "away": away}
+    return tell(
+        work,
+        deciders(work, row, roles),
+        "escalated",
+        params,
+        urgent=row.urgent,
+        submission_id=row.id,
+        branch_id=row.branch_id,
+    )
+
+
+def on_submission_escalated(work: Work, event: SubmissionEscalated) -> None:
+    """Time ran out, or all are away: whose turn it is are reminded, or the next in line told."""
+    tell_late(
+        work,
+        event.submission_id,
+        [Role(role) for role in event.roles],
+        again=event.stage == 1,
+        away=event.basis == "away",
+    )
+
+
+def deciders(work: Work, row: Any, roles: Collection[Role]) -> set[UUID]:
+    """Everybody with one of ``roles`` for the submission ``row``, but not who wrote it, by whatever account."""
+    author = select(staff.c.person_key).where(staff.c.id == row.author_id).scalar_subquery()
+    return set(
+        work.conn.execute(
+            select(staff.c.id)
+            .join(staff_role, staff_role.c.staff_id == staff.c.id)
+            .where(
+                staff_role.c.role.in_([role.value for role in roles]),
+                _in_branch(row.branch_id),
+                _today(work),
+                staff.c.status == "active",
+                or_(author.is_(None), staff.c.person_key != author),
+            )
+        ).scalars()
+    )
+
+
+def _endorsers(work: Work, submission_id: UUID) -> set[UUID]:
+    """Every account of those who endorsed already: the next approver is another person."""
+    who, same = staff.alias("who"), staff.alias("same")
+    return set(
+        work.conn.execute(
+            select(same.c.id)
+            .join(who, who.c.person_key == same.c.person_key)
+            .join(decision, decision.c.actor_id == who.c.id)
+            .where(
+                decision.c.submission_id == submission_id,
+                decision.c.verb == "endorse",
+                decision.c.undone_at.is_(None),
+            )
+        ).scalars()
+    )
+
+
+def branches_concerned(work: Work, submission_id: UUID) -> list[UUID]:
     """Managers and deputies of the branches whose clients a company-wide submission reaches: they may hold it."""
     branches = select(message.c.branch_id).where(
         message.c.submission_id == submission_id, message.c.state == State.APPROVED.value
@@ -100,6 +149,28 @@ def _branches_concerned(work: Work, submission_id: UUID) -> list[UUID]:
             .distinct()
         ).scalars()
     )
+
+
+def on_question_asked(work: Work, event: QuestionAsked) -> None:
+    """Somebody asked compliance: whoever of compliance is in charge of the branch is told, at once; what was asked
+    stays on the page."""
+    row, about = _remark(work, event.remark_id)
+    people = deciders(work, about, [Role.COMPLIANCE]) - {row.staff_id}
+    params = named(work, about) | {"remark_id": str(row.id)}
+    tell(
+        work,
+        people,
+        "question",
+        params,
+        urgent=about.urgent,
+        submission_id=about.id,
+        branch_id=about.branch_id,
+    )
+
+
+def _remark(work: Work, remark_id: UUID) -> tuple[Any, Any]:
+    row = work.conn.execute(select(remark).where(remark.c.id == remark_id)).one()
+    return row, work.conn.execute(select(submission).where(submission.c.id == row.submission_id)).one()
 
 
 def on_file_waits(work: Work, event: FileWaits) -> None:
@@ -134,28 +205,40 @@ def on_reply_received(work: Work, event: ReplyReceived) -> None:
                 )
             ).scalars()
         )
-    tell(work, owners, "reply", {"reply_id": str(row.id)})
+    params: dict[str, Any] = {"reply_id": str(row.id)}
+    if row.branch_id:
+        params["branch"] = branch_named(work, row.branch_id)
+    tell(work, owners, "reply", params, branch_id=row.branch_id)
 
 
-def _named(work: Work, row: Any) -> dict[str, Any]:
-    """What a notice may say of a submission. An advisor's own title could name a client, so it is left out."""
+def named(work: Work, row: Any) -> dict[str, Any]:
+    """What a notice may say of a submission. What a person wrote as its title could name a client: it is left out."""
     job = work.conn.execute(
         select(occurrence.c.job_name).where(occurrence.c.id == row.occurrence_id)
     ).scalar_one()
-    return {
+    said: dict[str, Any] = {
         "submission_id": str(row.id),
-        "title": "" if job == "advisor" else row.title,
+        "title": "" if job == REQUEST or row.author_id is not None else row.title,
         "category": row.category,
     }
+    if row.branch_id is not None:
+        said["branch"] = branch_named(work, row.branch_id)
+    return said
 
 
-def _in_branch(branch_id: UUID | None) -> Any:
+def branch_named(work: Work, branch_id: UUID) -> dict[str, str]:
+    """A branch's name in both languages."""
+    found = work.conn.execute(select(branch.c.name, branch.c.name_en).where(branch.c.id == branch_id)).one()
+    return {"zh": found.name, "en": found.name_en or found.name}
+
+
+def _in_branch(branch_id: UUID | None) -> ColumnElement[bool]:
     if branch_id is None:
         return staff_role.c.branch_id.is_(None)
     return or_(staff_role.c.branch_id == branch_id, staff_role.c.branch_id.is_(None))
 
 
-def _today(work: Work) -> Any:
+def _today(work: Work) -> ColumnElement[bool]:
     on = clock.today(work.settings.zone)
     return (staff_role.c.valid_from <= on) & (
         staff_role.c.valid_until.is_(None) | (staff_role.c.valid_until >= on)

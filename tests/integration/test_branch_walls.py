@@ -56,7 +56,7 @@ from outreach.messages.leftout import list_left_out
 from outreach.messages.material import Particulars, list_material, material_for
 from outreach.messages.tables import message
 from outreach.messages.tally import keeping, messages_to
-from outreach.notices.outbox import mark_seen
+from outreach.notices.outbox import list_notices, mark_seen
 from outreach.occasions.periods import Period, last_days
 from outreach.people.birthdays import birthdays_of
 from outreach.people.clients import client_for, consents, contact_points, holdings
@@ -222,6 +222,7 @@ REFUSED: dict[str, Act] = {
     "messages.leftout.list_left_out": lambda work, it: list_left_out(work, occurrence_id=it.occurrence),
     "messages.tally.keeping": lambda work, it: keeping(work, [it.decision]),
     "messages.tally.messages_to": lambda work, it: messages_to(work, it.client),
+    "notices.outbox.list_notices": lambda work, it: list_notices(work).items,
     "notices.outbox.mark_seen": lambda work, it: mark_seen(work),
     "people.clients.client_for": lambda work, it: client_for(work, it.client),
     "people.clients.consents": lambda work, it: consents(work, it.client),
@@ -307,7 +308,10 @@ WITHIN = set(
     people.clashes.as_seen people.clashes.store_clashes people.correctable.put_value
     people.corrections.forget_correction people.corrections.keep_correction people.staging.refuse_foreign
     messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
-    review.approving.approve_locked review.binding.endorse_bound review.whose.as_whom review.binding.move_bound review.binding.record_decision
+    notices.audience.branch_named notices.audience.branches_concerned notices.audience.tell_deciders
+    notices.audience.tell_late
+    review.whose.as_whom review.binding.endorse_bound
+    review.approving.approve_locked review.binding.move_bound review.binding.record_decision
     review.questions.asked_about review.remarks.read_remarks review.remarks.remark_rows
     review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon

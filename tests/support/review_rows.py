@@ -121,6 +121,7 @@ def hold(
             sample_seed=str(submission_id),
             created_at=now,
             due_by=due_by or now + timedelta(hours=4),
+            escalate_at=due_by or now + timedelta(hours=4),
             send_at=send,
             expires_at=expires,
         )
