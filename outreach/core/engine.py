@@ -21,6 +21,7 @@ TASKS: dict[str, str] = {
     "dispatch": "deliver",
     "integrate": "housekeeping",
     "send_notices": "housekeeping",
+    "send_urgent_notices": "alerts",
     "sweep": "housekeeping",
 }
 

@@ -73,6 +73,9 @@ class Settings:
     import_changed_percent: float = 30.0  # of the clients changed
     import_ended_percent: float = 2.0  # of the clients closed or said to have died
     write_back: time | None = time(4, 30)  # when the client system's file is written; None: never by itself
+    # When staff is told what was gathered for them, on working days.
+    notice_times: tuple[time, ...] = (time(8, 30), time(11, 30), time(14, 30), time(17, 0))
+    notice_targets: Path | None = None  # the file of messengers and webhooks; what it holds is secret
 
     @property
     def drop_folder(self) -> Path:
@@ -115,6 +118,8 @@ class Settings:
             import_changed_percent=_percent(env, "OUTREACH_IMPORT_CHANGED_PERCENT", 30.0),
             import_ended_percent=_percent(env, "OUTREACH_IMPORT_ENDED_PERCENT", 2.0),
             write_back=_time_of_day(env, "OUTREACH_WRITE_BACK", time(4, 30)),
+            notice_times=_times_of_day(env, "OUTREACH_NOTICE_TIMES", cls.notice_times),
+            notice_targets=_secret_file(env, "OUTREACH_NOTICE_TARGETS"),
             drop=Path(env["OUTREACH_DROP"]).expanduser().resolve() if env.get("OUTREACH_DROP") else None,
         )
 
@@ -126,17 +131,37 @@ def _secret(env: Mapping[str, str], name: str) -> str:
     file_name = env.get(f"{name}_FILE")
     if not file_name:
         return ""
-    path = Path(file_name)
+    return read_secret(Path(file_name), f"{name}_FILE").strip()
+
+
+def read_secret(path: Path, name: str) -> str:
+    """What a secret file holds; ``name``: the setting that names it.
+
+    Raises Misconfigured when it can't be read, or when others can read it.
+    """
     try:
         mode = stat.S_IMODE(path.stat().st_mode)
-        text = path.read_text(encoding="utf-8").strip()
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise Misconfigured(
-            f"{name}_FILE names {path}, which can't be read: {error.strerror}.", mend="Check the path."
+            f"{name} names {path}, which can't be read: {error.strerror}.", mend="Check the path."
         ) from error
+    except UnicodeDecodeError:
+        raise Misconfigured(
+            f"{name} names {path}, which is not text in UTF-8.", mend="Save it as UTF-8."
+        ) from None
     if mode & 0o077:
         raise Misconfigured(f"{path} holds a secret but others can read it.", mend=f"Run: chmod 600 {path}")
     return text
+
+
+def _secret_file(env: Mapping[str, str], name: str) -> Path | None:
+    """The secret file that a variable names, if it can be read and only by us."""
+    if not env.get(name):
+        return None
+    path = Path(env[name]).expanduser().resolve()
+    read_secret(path, name)
+    return path
 
 
 def _number(env: Mapping[str, str], name: str, default: int) -> int:
@@ -174,6 +199,19 @@ def _time_of_day(env: Mapping[str, str], name: str, default: time) -> time | Non
     except ValueError:
         raise Misconfigured(
             f"{name} is {text!r}.", mend="Write a time of day such as 04:30, or off."
+        ) from None
+
+
+def _times_of_day(env: Mapping[str, str], name: str, default: tuple[time, ...]) -> tuple[time, ...]:
+    text = env.get(name)
+    if not text:
+        return default
+    try:
+        pairs = [part.strip().split(":") for part in text.split(",")]
+        return tuple(sorted({time(int(hour), int(minute)) for hour, minute in pairs}))
+    except ValueError:
+        raise Misconfigured(
+            f"{name} is {text!r}.", mend="Write times of day such as 08:30,11:30,14:30,17:00."
         ) from None
 
 

@@ -1,35 +1,34 @@
-"""What staff is told: rows written in the transaction that makes them true, mailed after it is committed.
+"""What staff is told: rows written in the transaction that makes them true; what leaves, leaves after it is committed.
 
-A notice holds no client data: it says that something waits, how many, and where to look.
+A notice holds no client data: it says that something waits, how many, and where to look. Here a notice is told, read
+on the page and marked as seen; ``routing`` settles who is told by which ways, ``sending`` tells.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
-import structlog
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import Row, Select, case, func, insert, literal, select, tuple_, update
 
 from outreach.core import clock
-from outreach.core.access import SYSTEM
 from outreach.core.engine import defer
-from outreach.core.errors import OutreachError
 from outreach.core.ids import new_id
-from outreach.ledger.work import Opener, Work
-from outreach.notices.tables import notice
-from outreach.notices.wording import Wording, word
-from outreach.people.tables import staff
+from outreach.ledger.work import Work
+from outreach.notices.holding import over
+from outreach.notices.tables import notice, notice_delivery
+from outreach.notices.wording import word
 
-MOST_TRIES = 8
-_BATCH = 50
-_log = structlog.get_logger(__name__)
+MAIL = "mail"  # the way's name; a target's way has the target's
 
 
 @dataclass(frozen=True)
 class Notice:
-    """One notice as its reader sees it: a line, the address of the page to open, and when."""
+    """One notice as its reader sees it: a line, the address of the page to open, and when.
+
+    ``over``: it was decided meanwhile. ``ways``: by which it left; ``waiting``: it is still to leave by one.
+    """
 
     id: UUID
     kind: str
@@ -37,68 +36,128 @@ class Notice:
     path: str
     created_at: datetime
     params: dict[str, Any]
+    seen_at: datetime | None = None
+    sent_at: datetime | None = None
+    urgent: bool = False
+    over: bool = False
+    ways: tuple[str, ...] = ()
+    waiting: bool = False
 
 
 @dataclass(frozen=True)
-class Mail:
-    """One mail to a member of staff."""
+class NoticePage:
+    """A page of notices; ``next_after`` is the key of the following one, None at the end."""
 
-    to: str
-    subject: str
-    text: str
-
-
-class Mailer(Protocol):
-    """Sends one mail; raises an OutreachError or OSError when it was not taken."""
-
-    def __call__(self, mail: Mail) -> None: ...
+    items: tuple[Notice, ...]
+    next_after: UUID | None
 
 
-@dataclass(frozen=True)
-class SentNotices:
-    """How many mails went out, and how many must be tried again."""
+def tell(
+    work: Work,
+    staff_ids: Iterable[UUID],
+    kind: str,
+    params: dict[str, Any],
+    *,
+    urgent: bool = False,
+    not_before: datetime | None = None,
+    submission_id: UUID | None = None,
+    branch_id: UUID | None = None,
+) -> int:
+    """Write a notice for each of ``staff_ids``; returns how many were written. They leave once this transaction is
+    committed, at once or, gathered with others, from ``not_before`` on.
 
-    sent: int
-    failed: int
-
-
-def tell(work: Work, staff_ids: Iterable[UUID], kind: str, params: dict[str, Any]) -> int:
-    """Write a notice for each of ``staff_ids`` and defer the sending; returns how many were written.
-
-    Whoever has an unread, unsent notice saying the same is not told twice.
+    ``submission_id``: what it speaks of; ``branch_id``: whose matter it is (None: the firm's, or a person's own).
+    Whoever has an unread notice saying the same that has not left is not told twice.
     """
     wanted = sorted(set(staff_ids))
     if not wanted:
         return 0
-    same = select(notice.c.staff_id).where(
-        notice.c.staff_id.in_(wanted),
-        notice.c.kind == kind,
-        notice.c.params == params,
-        notice.c.seen_at.is_(None),
-        notice.c.sent_at.is_(None),
-    )
-    told = set(work.conn.execute(same).scalars())
+    known = _known(work, wanted, kind, params, submission_id)
     at = clock.now()
+    if known:
+        # The newer words (a count), and the earlier of both times.
+        sooner = at if not_before is None else not_before
+        work.conn.execute(
+            update(notice)
+            .where(notice.c.id.in_(list(known.values())))
+            .values(
+                params=params,
+                urgent=notice.c.urgent | literal(urgent),
+                not_before=func.least(func.coalesce(notice.c.not_before, notice.c.created_at), sooner),
+            )
+        )
+    told_id = new_id()
     rows = [
-        {"id": new_id(), "staff_id": staff_id, "kind": kind, "params": params, "created_at": at}
+        {
+            "id": new_id(),
+            "staff_id": staff_id,
+            "kind": kind,
+            "params": params,
+            "created_at": at,
+            "told_id": told_id,
+            "submission_id": submission_id,
+            "branch_id": branch_id,
+            "urgent": urgent,
+            "not_before": not_before,
+        }
         for staff_id in wanted
-        if staff_id not in told
+        if staff_id not in known
     ]
     if rows:
         work.conn.execute(insert(notice), rows)
-        defer(work.conn, "send_notices", lock="send_notices")
+    if not_before is None:
+        wake(work, urgent=urgent)
     return len(rows)
 
 
-def unseen(work: Work, limit: int = 50, locale: str | None = None) -> list[Notice]:
-    """What the actor has not yet seen, newest first."""
-    rows = work.conn.execute(
-        select(notice)
-        .where(notice.c.staff_id == work.actor.staff_id, notice.c.seen_at.is_(None))
-        .order_by(notice.c.created_at.desc(), notice.c.id.desc())
-        .limit(limit)
+def wake(work: Work, *, urgent: bool = False) -> None:
+    """Have a worker send what is due, once this transaction is committed. Alerts have hands of their own."""
+    name = "send_urgent_notices" if urgent else "send_notices"
+    defer(work.conn, name, lock=name)
+
+
+def _known(
+    work: Work, wanted: Sequence[UUID], kind: str, params: dict[str, Any], submission_id: UUID | None
+) -> dict[UUID, UUID]:
+    """staff id -> a notice that says the same, unread, and has not left. It is locked: it will not leave meanwhile."""
+    same = (
+        notice.c.submission_id == submission_id
+        if submission_id is not None and kind == "submission_held"
+        else notice.c.params == params
     )
-    return [_shown(row, locale or work.settings.locale) for row in rows]
+    rows = work.conn.execute(
+        select(notice.c.staff_id, notice.c.id)
+        .where(
+            notice.c.staff_id.in_(wanted),
+            notice.c.kind == kind,
+            same,
+            notice.c.seen_at.is_(None),
+            notice.c.routed_at.is_(None),
+        )
+        .order_by(notice.c.id)
+        .with_for_update()
+    )
+    return {row.staff_id: row.id for row in rows}
+
+
+def unseen(work: Work, limit: int = 50, locale: str | None = None) -> list[Notice]:
+    """What the actor has not yet seen and what still holds, newest first."""
+    wanted = _mine(work).where(notice.c.seen_at.is_(None)).limit(limit)
+    return [one for one in _shown(work, wanted, locale or work.settings.locale) if not one.over]
+
+
+def list_notices(
+    work: Work, *, after: UUID | None = None, limit: int = 50, locale: str | None = None
+) -> NoticePage:
+    """Everything the actor was told, newest first, seen or not."""
+    wanted = _mine(work)
+    if after is not None:
+        place = select(notice.c.created_at, notice.c.id).where(
+            notice.c.id == after, notice.c.staff_id == work.actor.staff_id
+        )
+        wanted = wanted.where(tuple_(notice.c.created_at, notice.c.id) < place.scalar_subquery())
+    items = _shown(work, wanted.limit(limit + 1), locale or work.settings.locale)
+    return NoticePage(tuple(items[:limit]), items[limit - 1].id if len(items) > limit else None)
 
 
 def count_unseen(work: Work) -> int:
@@ -118,86 +177,31 @@ def mark_seen(work: Work, notice_ids: Sequence[UUID] | None = None) -> int:
     return work.conn.execute(statement.values(seen_at=clock.now())).rowcount
 
 
-def send_notices(open_work: Opener, mailer: Mailer) -> SentNotices:
-    """Mail what waits; no transaction is open during a call. What fails is tried again later, up to MOST_TRIES.
-
-    A try is counted and committed before the call, so two workers don't send the same notice; a crash between
-    the call and its outcome can repeat a mail, which to staff does no harm.
-    """
-    sent = failed = 0
-    passed: set[UUID] = set()
-    while batch := _take(open_work, passed):
-        passed.update(row.id for row in batch)
-        done: list[UUID] = []
-        for row in batch:
-            try:
-                mailer(_mail(row))
-                done.append(row.id)
-            except (OutreachError, OSError) as error:
-                failed += 1
-                _log.warning("notice.not_sent", notice=str(row.id), tries=row.tries, error=str(error))
-        sent += len(done)
-        with open_work(SYSTEM) as work:
-            work.conn.execute(update(notice).where(notice.c.id.in_(done)).values(sent_at=clock.now()))
-    return SentNotices(sent=sent, failed=failed)
-
-
-@dataclass(frozen=True)
-class _Due:
-    id: UUID
-    email: str
-    wording: Wording
-    url: str
-    tries: int
-
-
-def _take(open_work: Opener, passed: set[UUID]) -> list[_Due]:
-    with open_work(SYSTEM) as work:
-        at = clock.now()
-        pause = func.make_interval(0, 0, 0, 0, 0, 0, func.power(2, notice.c.tries) * 15)
-        due = (
-            select(notice.c.id)
-            .join(staff, staff.c.id == notice.c.staff_id)
-            .where(
-                notice.c.sent_at.is_(None),
-                notice.c.seen_at.is_(None),
-                notice.c.tries < MOST_TRIES,
-                or_(notice.c.tries == 0, notice.c.created_at + pause <= at),
-                staff.c.email != "",
-                staff.c.status == "active",
-                notice.c.id.not_in(passed),
-            )
-            .order_by(notice.c.created_at)
-            .limit(_BATCH)
-            .with_for_update(of=notice, skip_locked=True)
+def _mine(work: Work) -> Select[Any]:
+    told = notice_delivery.c.outcome == "told"
+    ways = (
+        select(
+            func.coalesce(func.array_agg(case((told, notice_delivery.c.way))), []).label("ways"),
+            func.coalesce(func.bool_or(notice_delivery.c.ended_at.is_(None)), False).label("waiting"),
         )
-        taken = (
-            update(notice)
-            .where(notice.c.id.in_(due.scalar_subquery()), staff.c.id == notice.c.staff_id)
-            .values(tries=notice.c.tries + 1)
-            .returning(
-                notice.c.id,
-                notice.c.kind,
-                notice.c.params,
-                notice.c.tries,
-                staff.c.email,
-                staff.c.language,
-            )
-        )
-        found: list[_Due] = []
-        for row in work.conn.execute(taken):
-            wording = word(row.kind, row.params, row.language)
-            found.append(
-                _Due(row.id, row.email, wording, f"{work.settings.public_url}{wording.path}", row.tries)
-            )
-        return found
+        .where(notice_delivery.c.notice_id == notice.c.id)
+        .lateral("went")
+    )
+    return (
+        select(notice, ways.c.ways, ways.c.waiting)
+        .join(ways, literal(True))
+        .where(notice.c.staff_id == work.actor.staff_id)
+        .order_by(notice.c.created_at.desc(), notice.c.id.desc())
+    )
 
 
-def _mail(due: _Due) -> Mail:
-    return Mail(to=due.email, subject=due.wording.line, text=f"{due.wording.line}\n\n{due.url}\n")
+def _shown(work: Work, wanted: Select[Any], locale: str) -> list[Notice]:
+    rows = work.conn.execute(wanted).all()
+    gone = over(work.conn, rows)
+    return [_notice(row, locale, row.id in gone) for row in rows]
 
 
-def _shown(row: Any, locale: str) -> Notice:
+def _notice(row: Row[Any], locale: str, is_over: bool) -> Notice:
     wording = word(row.kind, row.params, locale)
     return Notice(
         id=row.id,
@@ -206,4 +210,10 @@ def _shown(row: Any, locale: str) -> Notice:
         path=wording.path,
         created_at=row.created_at,
         params=dict(row.params),
+        seen_at=row.seen_at,
+        sent_at=row.sent_at,
+        urgent=row.urgent,
+        over=is_over,
+        ways=tuple(sorted({way for way in row.ways if way})),
+        waiting=row.routed_at is None or row.waiting,
     )

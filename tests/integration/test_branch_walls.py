@@ -309,7 +309,7 @@ WITHIN = set(
     people.corrections.forget_correction people.corrections.keep_correction people.staging.refuse_foreign
     messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
     notices.audience.branch_named notices.audience.branches_concerned notices.audience.tell_deciders
-    notices.audience.tell_late
+    notices.audience.tell_late notices.digest.letter_of
     review.whose.as_whom review.binding.endorse_bound
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
     review.questions.asked_about review.remarks.read_remarks review.remarks.remark_rows

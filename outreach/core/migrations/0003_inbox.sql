@@ -48,7 +48,78 @@ ALTER TABLE message
     ADD COLUMN text_hash bytea,                    -- keyed hash of what is said, to whomever: identical texts
     ADD COLUMN endorsed smallint NOT NULL DEFAULT 0;  -- how many approvers in order have endorsed this revision
 CREATE INDEX message_text ON message (submission_id, text_hash, id) WHERE state = 'held';
-CREATE INDEX message_fallback ON message (fallback_of) WHERE fallback_of IS NOT NULL;
+CREATE INDEX message_alternative ON message (state, expires_at)   -- what goes only if the one before did not arrive
+    WHERE fallback_of IS NOT NULL AND state IN ('held', 'approved');
+
+-- ── review: how much waits in each submission, without counting messages ──────────────────────────────────
+-- Each statement that moves messages adds what it changed; the sum over a submission is what there is. Nothing is updated
+-- in place, so that nobody who moves messages waits for another; review folds the rows of a submission together.
+CREATE TABLE submission_tally (
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    submission_id uuid NOT NULL,
+    branch_id uuid NOT NULL,
+    held int NOT NULL,
+    flagged int NOT NULL,                          -- of the held ones, as are the next two
+    blocked int NOT NULL,
+    personal int NOT NULL,                         -- given words of their own
+    returned int NOT NULL,
+    decided int NOT NULL,
+    skipped int NOT NULL                           -- taken back by the advisor
+);
+CREATE INDEX submission_tally_of ON submission_tally (submission_id, branch_id) INCLUDE (held);
+
+CREATE FUNCTION tally_added() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped)
+    SELECT submission_id, branch_id, count(*) FILTER (WHERE state = 'held'),
+           count(*) FILTER (WHERE state = 'held' AND flagged), count(*) FILTER (WHERE state = 'held' AND blocked),
+           count(*) FILTER (WHERE state = 'held' AND revision > 1), count(*) FILTER (WHERE state = 'returned'),
+           count(*) FILTER (WHERE state IN ('approved', 'claimed', 'sent', 'delivered', 'undelivered', 'handed_over',
+                                            'unknown', 'failed', 'returned', 'rejected')),
+           count(*) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn'))
+      FROM added GROUP BY submission_id, branch_id;
+    RETURN NULL;
+END $$;
+
+CREATE FUNCTION tally_changed() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped)
+    SELECT * FROM (
+        SELECT submission_id, branch_id,
+               coalesce(sum(n) FILTER (WHERE state = 'held'), 0) AS held,
+               coalesce(sum(n) FILTER (WHERE state = 'held' AND flagged), 0) AS flagged,
+               coalesce(sum(n) FILTER (WHERE state = 'held' AND blocked), 0) AS blocked,
+               coalesce(sum(n) FILTER (WHERE state = 'held' AND revision > 1), 0) AS personal,
+               coalesce(sum(n) FILTER (WHERE state = 'returned'), 0) AS returned,
+               coalesce(sum(n) FILTER (WHERE state IN ('approved', 'claimed', 'sent', 'delivered', 'undelivered',
+                   'handed_over', 'unknown', 'failed', 'returned', 'rejected')), 0) AS decided,
+               coalesce(sum(n) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn')), 0) AS skipped
+          FROM (SELECT 1 AS n, submission_id, branch_id, state, flagged, blocked, revision, reason FROM after
+                UNION ALL
+                SELECT -1, submission_id, branch_id, state, flagged, blocked, revision, reason FROM before) AS moved
+         GROUP BY submission_id, branch_id) AS sums
+     WHERE (held, flagged, blocked, personal, returned, decided, skipped) <> (0, 0, 0, 0, 0, 0, 0);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER message_added AFTER INSERT ON message
+    REFERENCING NEW TABLE AS added FOR EACH STATEMENT EXECUTE FUNCTION tally_added();
+CREATE TRIGGER message_changed AFTER UPDATE ON message
+    REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION tally_changed();
+
+INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped)
+SELECT submission_id, branch_id, count(*) FILTER (WHERE state = 'held'),
+       count(*) FILTER (WHERE state = 'held' AND flagged), count(*) FILTER (WHERE state = 'held' AND blocked),
+       count(*) FILTER (WHERE state = 'held' AND revision > 1), count(*) FILTER (WHERE state = 'returned'),
+       count(*) FILTER (WHERE state IN ('approved', 'claimed', 'sent', 'delivered', 'undelivered', 'handed_over',
+                                        'unknown', 'failed', 'returned', 'rejected')),
+       count(*) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn'))
+  FROM message GROUP BY submission_id, branch_id;
+
+-- The inbox's order, and within a submission what needs a look first.
+CREATE INDEX submission_order ON submission ((CASE WHEN urgent THEN 0 ELSE 1 END), due_by, id) WHERE state = 'open';
+CREATE INDEX message_order ON message (submission_id, (CASE WHEN blocked THEN 0 WHEN flagged THEN 1 ELSE 2 END), id)
+    WHERE state = 'held';
 
 -- What people say to each other about what waits: sealed like every text. A question goes to compliance.
 CREATE TABLE remark (
@@ -135,4 +206,5 @@ CREATE INDEX consent_opted_out ON consent (at) WHERE state = 'opted_out';
 -- ── rights ────────────────────────────────────────────────────────────────────────────────────────────────
 GRANT SELECT, INSERT, UPDATE, DELETE ON absence, remark, message_seen, reading TO outreach_app;
 GRANT SELECT, INSERT, UPDATE ON notice_delivery TO outreach_app;
+GRANT SELECT, INSERT, UPDATE, DELETE ON submission_tally TO outreach_app;
 REVOKE DELETE ON absence, remark FROM outreach_app;
