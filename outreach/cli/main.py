@@ -33,6 +33,7 @@ COMMANDS: dict[str, str] = {
     "material": "outreach.cli.material",
     "delivery": "outreach.cli.delivery",
     "report": "outreach.cli.report",
+    "report": "outreach.cli.report",
     "archive": "outreach.cli.archive",
 }
 
