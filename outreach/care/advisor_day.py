@@ -102,6 +102,8 @@ def advisor_day(
 
 def advisors_of(work: Work, branches: Collection[UUID] | None = None) -> list[Advisor]:
     """The advisors in office whose day the actor may look at, by name; in these branches only where given."""
+    if not work.actor.may(Permission.COMPOSE):  # compliance decides, too, but runs nobody's day
+        return []
     today = clock.today(work.settings.zone)
     query = (
         select(staff.c.id, staff.c.name, staff_role.c.branch_id)

@@ -12,11 +12,13 @@ from fastapi.staticfiles import StaticFiles
 from outreach.core.errors import OutreachError
 from outreach.web import (
     archive,
+    branch,
     calendar,
     clients,
     compose,
     content,
     content_review,
+    day,
     files,
     inbox,
     material,
@@ -24,6 +26,7 @@ from outreach.web import (
     operate,
     people,
     rehearse,
+    reports,
     sandbox,
     sign_in,
 )
@@ -66,6 +69,9 @@ def create_site(site: Site, others: Sequence[APIRouter] = ()) -> FastAPI:
         calendar,
         rehearse,
         archive,
+        branch,
+        reports,
+        day,
     ):
         app.include_router(room.router(desk))
 
