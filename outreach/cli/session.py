@@ -29,3 +29,12 @@ def signed_in() -> Iterator[tuple[Outreach, Actor]]:
     password = os.environ.get("OUTREACH_PASSWORD") or click.prompt("Password", hide_input=True, err=True)
     with opened() as outreach:
         yield outreach, sign_in_as(outreach.open_work, username, password)
+
+
+def second_person(outreach: Outreach, username: str) -> Actor:
+    """A second person beside whoever acts, who gives their own password: asked for without echo, or
+    ``OUTREACH_SECOND_PASSWORD``. Raises SignInRefused as any sign-in does, and is counted as one."""
+    password = os.environ.get("OUTREACH_SECOND_PASSWORD") or click.prompt(
+        f"Password of {username}", hide_input=True, err=True
+    )
+    return sign_in_as(outreach.open_work, username, password)

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, insert, text
 from outreach.content.loader import ContentSet, Source
 from outreach.content.tables import content_release, content_version
 from outreach.core import clock
-from outreach.core.access import Permission, require
+from outreach.core.access import Actor, Permission, require
 from outreach.core.errors import BadInput, RuleBroken
 from outreach.core.events import ContentPublished
 from outreach.core.events import publish as tell
@@ -46,11 +46,13 @@ def publish(
     is gone.
 
     ``last_editors`` says who last edited (kind, name); by default whoever publishes. They may not approve what
-    is made from it (P2). ``bootstrap`` marks the starter set's publication. Raises RuleBroken when one person
-    would publish and approve, Forbidden without the permission, BadInput when the content is empty.
+    is made from it (P2). ``bootstrap`` marks the starter set's publication. Raises RuleBroken when whoever published
+    or last edited is the person who approves, Forbidden without the permission, BadInput when the content is empty.
     """
     require(work.actor, Permission.PUBLISH)
-    _two_persons(work.conn, published_by, approved_by)
+    editors = last_editors or {}
+    for one in {published_by, *editors.values()}:
+        _two_persons(work.conn, one, approved_by)
     sources = content.sources()
     if not sources:
         raise BadInput(
@@ -76,7 +78,6 @@ def publish(
         )
         .returning(content_release.c.number)
     ).scalar_one()
-    editors = last_editors or {}
     rows = [
         _row(
             release_id,
@@ -96,6 +97,20 @@ def publish(
         tuple((row["kind"], row["name"], row["version"]) for row in rows if not row["retired"]),
         tuple((row["kind"], row["name"], row["version"]) for row in rows if row["retired"]),
     )
+
+
+def publish_together(work: Work, content: ContentSet, approver: Actor, *, note: str = "") -> Release:
+    """``publish`` by the actor, with ``approver`` beside them: somebody who has signed in for it and may publish, too.
+
+    Raises as ``publish``; Forbidden when either of them may not publish, RuleBroken when one of them is no person.
+    """
+    require(work.actor, Permission.PUBLISH)
+    require(approver, Permission.PUBLISH)
+    if work.actor.staff_id is None or approver.staff_id is None:
+        raise RuleBroken(
+            "Content is published by a person.", rule="four_eyes", mend="Sign in as a member of staff."
+        )
+    return publish(work, content, work.actor.staff_id, approver.staff_id, note=note)
 
 
 def one_at_a_time(conn: Connection) -> None:

@@ -2,17 +2,18 @@
 
 import io
 import json
-import os
 import re
-import subprocess
-import sys
 import zipfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner, Result
 from sqlalchemy import select, text
 
 from outreach.auth.passwords import set_password
+from outreach.auth.signin import SignInRefused
+from outreach.cli.main import cli
 from outreach.content.deciding import publish_draft, submit
 from outreach.content.difference import changes
 from outreach.content.editing import save, start
@@ -22,7 +23,7 @@ from outreach.content.publish import publish
 from outreach.content.starter import starter_root
 from outreach.content.tree import tree_of
 from outreach.core.database import Database
-from outreach.core.errors import BadInput, Forbidden, NotFound
+from outreach.core.errors import BadInput, Forbidden, NotFound, RuleBroken
 from outreach.core.settings import Settings
 from outreach.ledger.tables import ledger_entry
 from outreach.ledger.work import Opener
@@ -153,38 +154,59 @@ def test_before_anything_is_published_there_is_nothing_to_export(open_work: Open
         export_content(work)
 
 
-def test_the_command_line_exports(
-    database: Database, settings: Settings, open_work: Opener, people: Firm, tmp_path: Path
-) -> None:
+@pytest.fixture
+def few(open_work: Opener) -> Firm:
+    """A firm whose content in force has one template and its job: what the command line does is not more of it."""
+    found = firm(open_work)
+    content, _ = load_folder(starter_root())
+    content.templates = {"mid-autumn": content.templates["mid-autumn"]}
+    content.jobs = {"mid-autumn": content.jobs["mid-autumn"]}
     with open_work() as work:
-        assert people.compliance.staff_id
-        assert people.head_office.staff_id
-        set_password(work, people.compliance.staff_id, "compliance", WORD)
-        set_password(work, people.head_office.staff_id, "second", WORD)
-    environment = {
-        "OUTREACH_HOME": str(settings.home),
-        "OUTREACH_KEYS": str(settings.keys),
-        "OUTREACH_DATABASE_URL": database.owner_conninfo,
-        "OUTREACH_USER": "compliance",
-        "OUTREACH_PASSWORD": WORD,
-    }
+        assert found.head_office.staff_id
+        assert found.compliance.staff_id
+        publish(work, content, found.head_office.staff_id, found.compliance.staff_id, bootstrap=True)
+    return found
 
-    def line(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "outreach.cli.main", "content", *arguments],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-            env={**os.environ, **environment},
-        )
 
+@dataclass
+class Line:
+    """The command line of one installation, in this process."""
+
+    environment: dict[str, str]
+
+    def __call__(self, *arguments: str, **more: str) -> Result:
+        return CliRunner().invoke(cli, ["content", *arguments], env=self.environment | more)
+
+
+@pytest.fixture
+def line(database: Database, settings: Settings, open_work: Opener, few: Firm) -> Line:
+    with open_work() as work:
+        for name, actor in (
+            ("compliance", few.compliance),
+            ("second", few.head_office),
+            ("advisor", few.b01.advisor),
+        ):
+            assert actor.staff_id
+            set_password(work, actor.staff_id, name, WORD)
+    return Line(
+        {
+            "OUTREACH_HOME": str(settings.home),
+            "OUTREACH_KEYS": str(settings.keys),
+            "OUTREACH_DATABASE_URL": database.owner_conninfo,
+            "OUTREACH_USER": "compliance",
+            "OUTREACH_PASSWORD": WORD,
+            "OUTREACH_SECOND_PASSWORD": WORD,
+        }
+    )
+
+
+def test_the_command_line_exports(line: Line, tmp_path: Path) -> None:
     page = (Path(__file__).parents[2] / "docs/howto/edit-content.md").read_text("utf-8")
     told = re.findall(r"^    outreach content (.+)$", page, re.M)
     said = {}
     for command in told:
         done = line(*command.replace("OUT", str(tmp_path / "out")).replace("USER", "second").split())
-        assert done.returncode == 0, (command, done.stderr)
+        assert done.exit_code == 0, (command, done.output, done.exception)
         said[command.split()[0]] = done.stdout
     assert list(said) == ["export", "check", "diff", "publish"]
     assert "files in" in said["export"]
@@ -192,9 +214,86 @@ def test_the_command_line_exports(
     assert said["diff"] == ""
     assert "nothing has changed since release 1" in said["publish"]
     done = line("export", str(tmp_path / "out"))
-    assert done.returncode != 0
-    assert "is there already" in done.stderr
+    assert "is there already" in str(done.exception)
     done = line("export", str(tmp_path / "out.zip"), "--zip")
-    assert done.returncode == 0, done.stderr
+    assert done.exit_code == 0, done.output
     assert zipfile.is_zipfile(tmp_path / "out.zip")
-    assert line("export", str(tmp_path / "out.zip"), "--zip").returncode != 0
+    assert "is there already" in str(line("export", str(tmp_path / "out.zip"), "--zip").exception)
+
+
+@pytest.fixture
+def changed(open_work: Opener, few: Firm, tmp_path: Path) -> str:
+    """A folder with one word that is not in force yet."""
+    with open_work(few.compliance) as work:
+        write_folder(tmp_path / "changed", export_content(work))
+    file = tmp_path / "changed/templates/mid-autumn/sms.zh-CN.j2"
+    file.write_text(file.read_text("utf-8").replace("中秋", "中秋佳节", 1), encoding="utf-8")
+    return str(tmp_path / "changed")
+
+
+def releases(open_work: Opener) -> int:
+    with open_work() as work:
+        return int(work.conn.execute(text("SELECT count(*) FROM content_release")).scalar_one())
+
+
+def test_a_second_person_publishes_with_their_own_password(
+    line: Line, open_work: Opener, few: Firm, changed: str
+) -> None:
+    del line.environment["OUTREACH_SECOND_PASSWORD"]
+    done = CliRunner().invoke(
+        cli,
+        ["content", "publish", "--content", changed, "--second", "second"],
+        env=line.environment,
+        input=f"{WORD}\n",
+    )
+    assert done.exit_code == 0, (done.output, done.exception)
+    assert "template mid-autumn 2" in done.stdout
+    assert WORD not in done.output
+    with open_work() as work:
+        row = work.conn.execute(
+            text("SELECT published_by, approved_by FROM content_release ORDER BY number DESC LIMIT 1")
+        ).one()
+    assert (row.published_by, row.approved_by) == (few.compliance.staff_id, few.head_office.staff_id)
+
+
+def test_naming_a_second_person_is_not_enough(line: Line, open_work: Opener, changed: str) -> None:
+    for _ in range(5):
+        done = line(
+            "publish", "--content", changed, "--second", "second", OUTREACH_SECOND_PASSWORD="somebody else's"
+        )
+        assert isinstance(done.exception, SignInRefused)
+        assert "User name or password is wrong" in str(done.exception)
+    done = line("publish", "--content", changed, "--second", "second")
+    assert "Too many attempts" in str(done.exception)
+    assert releases(open_work) == 1
+
+
+def test_the_second_person_may_publish_and_is_another_one(
+    line: Line, open_work: Opener, few: Firm, changed: str
+) -> None:
+    done = line("publish", "--content", changed, "--second", "advisor")
+    assert isinstance(done.exception, Forbidden)
+    done = line("publish", "--content", changed, "--second", "compliance")
+    assert isinstance(done.exception, RuleBroken)
+    with open_work() as work:  # the same natural person by another account
+        work.conn.execute(
+            text(
+                "UPDATE staff SET person_key = (SELECT person_key FROM staff WHERE id = :one) WHERE id = :other"
+            ),
+            {"one": few.compliance.staff_id, "other": few.head_office.staff_id},
+        )
+    done = line("publish", "--content", changed, "--second", "second")
+    assert isinstance(done.exception, RuleBroken)
+    assert releases(open_work) == 1
+
+
+def test_whoever_last_edited_a_version_does_not_approve_it(
+    open_work: Opener, few: Firm, changed: str
+) -> None:
+    content, _ = load_folder(Path(changed))
+    first, second = few.head_office, few.compliance
+    assert first.staff_id
+    assert second.staff_id
+    edited_by = {("template", "mid-autumn"): second.staff_id}
+    with pytest.raises(RuleBroken), open_work(first) as work:
+        publish(work, content, first.staff_id, second.staff_id, last_editors=edited_by)
