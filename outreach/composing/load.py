@@ -124,6 +124,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         routes=routes_for(policies_in_force(work.conn), policy, meta.category, "jobs"),
         per_branch=policy.meta.scope == "branch",
         channels=job.reach,
+        falls_through=job.falls_through,
         send_window=work.settings.send_window or job.window,
         category=meta.category,
         occasion=meta.occasion or "",
@@ -242,6 +243,9 @@ def _audience(conn: Connection, job: JobFile, row: Row[Any], codes: Collection[s
     if isinstance(trigger, FeedTrigger) and not trigger.takes(row.feed_type):
         # The type itself was corrected to one that this job does not listen to: only whom it told wrongly.
         return replace(audience, only_corrected=True)
+    if wanted.by_code_only and not holders:
+        # Nobody holds a code that there is not; only whom an earlier version told.
+        audience = replace(audience, only_corrected=True)
     if job.digest is not None:
         return replace(audience, redone=made_before(conn, row.job_name, row.occurrence_key))
     if not isinstance(trigger, ClientDateTrigger) or row.send_date is None:

@@ -222,12 +222,24 @@ class AudienceFile(Strict):
     tags: tuple[str, ...] = ()
     languages: tuple[Language, ...] = ()
     kind: Literal["person", "company"] | None = None
-    # Holders of the feed item's code; an item without a code reaches everybody in the audience, or its subscribers
-    # where they are asked for too. Subscribers are of the item's feed and type. With both, either is enough. Of a
-    # digest: holders of a code of its items, subscribers of its feed.
+    # Holders of the feed item's code; subscribers of its feed and type. With both, either is enough. An item without
+    # a code reaches its subscribers where they are asked for, else nobody, or everybody in the audience where
+    # ``without_code`` says so. Of a digest: holders of a code of its items, subscribers of its feed.
     holders: bool = False
     subscribers: bool = False
+    without_code: Literal["nobody", "everybody"] = "nobody"
     holders_of: tuple[str, ...] = ()
+
+    @property
+    def by_code_only(self) -> bool:
+        """Whether an item without a code is for nobody."""
+        return self.holders and not self.subscribers and not self.holders_of and self.without_code == "nobody"
+
+    @model_validator(mode="after")
+    def _has_holders(self) -> "AudienceFile":
+        if self.without_code == "everybody" and (not self.holders or self.subscribers or self.holders_of):
+            raise ValueError("`without_code` goes with `holders = true`, without subscribers and holders_of")
+        return self
 
 
 class FrequencyCap(Strict):
@@ -259,7 +271,9 @@ class DigestFile(Strict):
 
 class JobFile(Strict):
     """When, to whom, which template, which policy. ``fall_through`` are channels tried after ``channels``, in their
-    order: an alert goes by SMS, else by mail, else somebody calls."""
+    order: an alert goes by SMS, else by mail, else somebody calls. Of an urgent job the texts of all of them are
+    approved together, and one that fails is followed by the next; ``fall_through_after`` is for how long a channel may
+    leave open whether it carried a message before the next one is taken."""
 
     title: Title
     template: Slug
@@ -271,6 +285,7 @@ class JobFile(Strict):
     audience: AudienceFile = AudienceFile()
     channels: Annotated[tuple[Channel, ...], Field(min_length=1)]
     fall_through: tuple[Channel, ...] = ()
+    fall_through_after: Duration = timedelta(minutes=10)
     window: WindowText = "09:00-20:00"
     expiry: Duration
     misfire: Misfire
@@ -284,6 +299,12 @@ class JobFile(Strict):
     def reach(self) -> tuple[Channel, ...]:
         """Every channel in the order in which it is tried."""
         return tuple(dict.fromkeys((*self.channels, *self.fall_through)))
+
+    @property
+    def falls_through(self) -> bool:
+        """Whether a channel that fails is followed by the next one: of urgent jobs only, for a greeting that comes
+        by another way the day after is none."""
+        return self.urgent and bool(self.fall_through)
 
     @model_validator(mode="after")
     def _has_a_rhythm(self) -> "JobFile":

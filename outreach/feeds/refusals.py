@@ -155,6 +155,12 @@ _TEXTS: Mapping[str, tuple[str, str, str, str]] = {
         "更正须有更晚的发布时间。",
         "Give the correction a later time.",
     ),
+    "needs_code": (
+        "这一类资讯须带证券代码：接收它的任务都只发给持有人。",
+        "This type needs a ts_code: every job that listens to it is for holders only.",
+        "请让发布方补上证券代码。",
+        "Have the publisher add the security's code.",
+    ),
     "conflicting_known": (
         "此编号和时间已经收录过，内容不同。",
         "This id was taken in with the same time and another content.",

@@ -17,6 +17,7 @@ from outreach.feeds.items import MarketEvent, ResearchReport
 from outreach.feeds.parsing import parse_market_events, parse_research
 from outreach.feeds.refusals import Fault, FeedRejected
 from outreach.feeds.tables import feed_item
+from outreach.feeds.types import needs_code
 from outreach.ledger.append import Entry, record
 from outreach.ledger.work import Opener, Work
 
@@ -110,10 +111,11 @@ def take_in_each(
             continue
         with open_work(actor) as work:
             outcome = take_in(work, kind, item)
-        if outcome == "conflicting_known" or outcome == "supersedes_later":
-            yield _refused(FeedRejected(item.line, item.item_id, (Fault("", outcome),)), locale)
-        else:
+        if outcome == "new" or outcome == "correction" or outcome == "known":
             yield Taken(item.line, item.item_id, outcome)
+        else:
+            fault = Fault("ts_code" if outcome == "needs_code" else "", outcome)
+            yield _refused(FeedRejected(item.line, item.item_id, (fault,)), locale)
 
 
 def _refused(item: FeedRejected, locale: str) -> Taken:
@@ -121,8 +123,8 @@ def _refused(item: FeedRejected, locale: str) -> Taken:
     return Taken(item.line, item.item_id, "refused", refusal)
 
 
-# The last two are codes of refusals.
-Outcome = Literal["new", "correction", "known", "conflicting_known", "supersedes_later"]
+# The last three are codes of refusals.
+Outcome = Literal["new", "correction", "known", "conflicting_known", "supersedes_later", "needs_code"]
 
 
 def take_in(work: Work, kind: str, item: Item) -> Outcome:
@@ -147,6 +149,8 @@ def take_in(work: Work, kind: str, item: Item) -> Outcome:
             return "known" if bytes(row.sha256) == item.sha256 else "conflicting_known"
     if earlier and earlier[0].issued_at > item.issued_at:
         return "known"  # a later version is here already
+    if not item.ts_code and needs_code(conn, kind, _type_of(item)):
+        return "needs_code"
     named = item.supersedes if isinstance(item, MarketEvent) else None
     if named and _is_older_than(work, kind, named, item):
         return "supersedes_later"
@@ -198,6 +202,10 @@ _IN_FORCE = text(
 )
 
 
+def _type_of(item: Item) -> str:
+    return item.report_type if isinstance(item, ResearchReport) else item.type
+
+
 def _insert(work: Work, kind: str, item: Item, replaced: list[UUID], overtaken_by: UUID | None) -> UUID:
     identifier = new_id()
     report = isinstance(item, ResearchReport)
@@ -208,7 +216,7 @@ def _insert(work: Work, kind: str, item: Item, replaced: list[UUID], overtaken_b
             item_key=item.item_id,
             issued_at=item.issued_at,
             code=item.ts_code,
-            item_type=item.report_type if isinstance(item, ResearchReport) else item.type,
+            item_type=_type_of(item),
             risk_level=item.risk_level if isinstance(item, ResearchReport) else None,
             urgent=item.is_urgent if isinstance(item, MarketEvent) else False,
             expires_at=item.expires_at if isinstance(item, ResearchReport) else item.deadline,
