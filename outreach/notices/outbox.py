@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, Select, case, func, insert, literal, select, tuple_, update
+from sqlalchemy import Row, Select, case, func, insert, literal, or_, select, tuple_, update
 
 from outreach.core import clock
 from outreach.core.engine import defer
@@ -184,7 +184,8 @@ def _mine(work: Work) -> Select[Any]:
             func.coalesce(func.array_agg(case((told, notice_delivery.c.way))), []).label("ways"),
             func.coalesce(func.bool_or(notice_delivery.c.ended_at.is_(None)), False).label("waiting"),
         )
-        .where(notice_delivery.c.notice_id == notice.c.id)
+        # Its own ways, and those of the groups that were told of it once for all.
+        .where(or_(notice_delivery.c.notice_id == notice.c.id, notice_delivery.c.told_id == notice.c.told_id))
         .lateral("went")
     )
     return (

@@ -50,7 +50,7 @@ _LINES: dict[str, dict[str, str]] = {
         "claim": "{who}已接手您正在处理的内容：{title}",
         "reply": "有客户回复等待您答复（首问负责）",
         "reply.group": "{whose}有客户回复等待答复（首问负责）",
-        "test": "测试：提醒已能送达",
+        "test": "测试：通知能够送达",
     },
     "en": {
         "submission_held": "{count} messages wait for your approval: {title}",

@@ -25,11 +25,13 @@ class Posted:
 
 @dataclass
 class Receiver:
-    """What came, and what is answered: each of ``statuses`` once, then 204."""
+    """What came, and what is answered: each of ``statuses`` once, then 204; with ``answer`` as its body, then 200."""
 
     port: int = 0
     posted: list[Posted] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    answer: bytes = b""
+    slow: threading.Event | None = None  # answers only once this is set
 
     @property
     def url(self) -> str:
@@ -61,9 +63,13 @@ def receiver(port: int = 0) -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             kept.posted.append(Posted(self.path, dict(self.headers), body, time.time()))
-            self.send_response(kept.statuses.pop(0) if kept.statuses else 204)
-            self.send_header("Content-Length", "0")
+            if kept.slow is not None:
+                kept.slow.wait(30)
+            plain = 200 if kept.answer else 204
+            self.send_response(kept.statuses.pop(0) if kept.statuses else plain)
+            self.send_header("Content-Length", str(len(kept.answer)))
             self.end_headers()
+            self.wfile.write(kept.answer)
 
         def log_message(self, format: str, *args: object) -> None:
             """Say nothing."""
