@@ -105,6 +105,35 @@ def titles_told(
     return {row.client_id: row.title for row in rows}
 
 
+# Of each item, the newest of its earlier versions that reached anybody, by itself or in a digest.
+_CORRECTED = text(
+    """
+    WITH RECURSIVE earlier AS (
+        SELECT superseded_by AS item, id FROM feed_item WHERE superseded_by = ANY(:items)
+        UNION
+        SELECT e.item, f.id FROM feed_item f JOIN earlier e ON f.superseded_by = e.id
+    )
+    SELECT DISTINCT ON (e.item) e.item, f.data ->> 'title' AS title
+      FROM earlier e JOIN feed_item f ON f.id = e.id
+     WHERE EXISTS (SELECT FROM occurrence o
+                     JOIN message m ON m.scheduled_month = o.scheduled_month AND m.occurrence_id = o.id
+                    WHERE m.state = ANY(:states)
+                      AND (o.feed_item_id = e.id
+                           OR o.id IN (SELECT i.occurrence_id FROM occurrence_item i WHERE i.feed_item_id = e.id)))
+     ORDER BY e.item, f.issued_at DESC
+    """
+)
+
+
+def titles_corrected(conn: Connection, item_ids: Collection[UUID]) -> dict[UUID, str]:
+    """item -> the title of its earlier version that reached somebody. A digest is the same for all its readers, so it
+    speaks of the correction to whoever may have got the earlier one."""
+    if not item_ids:
+        return {}
+    rows = conn.execute(_CORRECTED, {"items": sorted(item_ids), "states": list(MAY_HAVE_LEFT)})
+    return {row.item: row.title for row in rows}
+
+
 def with_correction(context: Mapping[str, Any], title: str) -> dict[str, Any]:
     """A client's context in which ``report.corrects`` or ``event.corrects`` is the earlier title."""
     return {

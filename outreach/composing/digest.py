@@ -1,6 +1,6 @@
 """A digest: what a feed brought in the last days, chosen once for an occurrence, so that each client gets the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -73,13 +73,21 @@ _BEFORE = text(
 
 
 def digest_context(
-    digest: DigestFile, send_at: datetime, items: Sequence[Row[Any]], zone: ZoneInfo
+    digest: DigestFile,
+    send_at: datetime,
+    items: Sequence[Row[Any]],
+    zone: ZoneInfo,
+    corrects: Mapping[UUID, str],
 ) -> dict[str, Any]:
-    """``digest.items``, and the first and last civil date that they are of (ISO 8601, on the firm's clock)."""
+    """``digest.items``, and the first and last civil date that they are of (ISO 8601, on the firm's clock).
+    ``corrects``: item -> the earlier title that it corrects."""
     until = send_at.astimezone(zone)
     return {
         "digest": {
-            "items": [feed_context(item.kind, item.data, zone)["report"] for item in items],
+            "items": [
+                feed_context(item.kind, item.data, zone)["report"] | {"corrects": corrects.get(item.id, "")}
+                for item in items
+            ],
             "since": (until - timedelta(days=digest.days)).date().isoformat(),
             "until": until.date().isoformat(),
         }

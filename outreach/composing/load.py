@@ -20,7 +20,7 @@ from outreach.composing.context import (
     fixed_context,
     occasion_context,
 )
-from outreach.composing.corrections import Corrected, corrected_by
+from outreach.composing.corrections import Corrected, corrected_by, titles_corrected
 from outreach.composing.digest import digest_context, items_of, made_before
 from outreach.composing.plan import Plan
 from outreach.composing.routing import routes_for
@@ -83,7 +83,8 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
     extra: Mapping[str, Any] = {}
     codes = {row.feed_code} if row.feed_code else {item.code for item in items if item.code}
     if job.digest is not None:
-        extra = digest_context(job.digest, row.send_at, items, work.settings.zone)
+        earlier = titles_corrected(work.conn, [item.id for item in items])
+        extra = digest_context(job.digest, row.send_at, items, work.settings.zone, earlier)
     corrected = Corrected()
     if row.feed_item_id is not None:
         corrected = corrected_by(work.conn, row.feed_item_id, row.job_name)

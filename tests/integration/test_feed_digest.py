@@ -40,7 +40,8 @@ fallback_language = "zh-CN"
 "digest.since" = { source = "digest" }
 "digest.until" = { source = "digest" }
 """
-WORDS = "{{ digest.since }}/{{ digest.until }}:{% for item in digest.items %} {{ item.title }}{% endfor %}"
+WORDS = "{{ digest.since }}/{{ digest.until }}:{% for item in digest.items %} {{ item.title }}"
+WORDS += "{% if item.corrects %}（更正{{ item.corrects }}）{% endif %}{% endfor %}"
 JOB = """
 title = { zh = "研究周报", en = "Weekly digest" }
 template = "weekly"
@@ -218,6 +219,70 @@ def test_a_corrected_item_stops_the_digest_and_it_is_made_again_for_whom_it_had_
         ).scalar_one()
     compose_occurrence(open_work, again)
     assert said(open_work, again) == {
-        "乙": "2026-11-16/2026-11-23: 正 对",
-        "丙": "2026-11-16/2026-11-23: 正 对",
+        "乙": "2026-11-16/2026-11-23: 正（更正错） 对",
+        "丙": "2026-11-16/2026-11-23: 正（更正错） 对",
     }
+
+
+REPORT = {
+    "publisher": "示例证券研究院",
+    "abstract": "息差企稳。",
+    "risk_text": "经济下行超预期。",
+    "url": "https://research.example.com/R1",
+    "author_licence": "S0000000000001",
+    "rating": "",
+    "product_risk": "R2",
+}
+
+
+def correct(open_work: Opener, old: UUID, title: str) -> UUID:
+    """Take in a correction; returns the occurrence of the job that pushes each report."""
+    with open_work() as work:
+        at = SENT + timedelta(minutes=30)
+        data = {"title": title, "published_at": at.isoformat(), "authors": "李晓明", **REPORT}
+        new = add(work, title, issued_at=at, data=data)
+        work.conn.execute(update(feed_item).where(feed_item.c.id == old).values(superseded_by=new))
+        publish(work, FeedItemSuperseded("research", old, new))
+        publish(work, FeedItemAccepted("research", new))
+    with open_work() as work:
+        return work.conn.execute(
+            select(occurrence.c.id).where(
+                occurrence.c.job_name == "research-push", occurrence.c.feed_item_id == new
+            )
+        ).scalar_one()
+
+
+@freeze_time(NOW)
+def test_whom_only_the_digest_told_is_told_that_it_is_a_correction(open_work: Opener, people: Firm) -> None:
+    with open_work() as work:
+        old = add(work, "错")
+        make_client(work, people.b01, name="持有", risk_class=5, holdings=("600000.SH",))
+    first = fire(open_work)
+    compose_occurrence(open_work, first)
+    with open_work() as work:
+        reached = select(client.c.id).where(client.c.name == "甲").scalar_subquery()
+        work.conn.execute(update(message).where(message.c.client_id == reached).values(state="sent"))
+    pushed = correct(open_work, old, "正")
+    compose_occurrence(open_work, pushed)
+    words = said(open_work, pushed)
+    assert set(words) == {"甲", "持有"}
+    assert "更正：如您收到过“错”，请以本封为准。" in words["甲"]
+    assert "更正" not in words["持有"]
+
+
+@freeze_time(NOW)
+@pytest.mark.parametrize(("state", "words"), [("sent", "正（更正错）"), ("held", "正")])
+def test_the_next_digest_says_that_an_item_corrects_what_reached_somebody(
+    open_work: Opener, people: Firm, state: str, words: str
+) -> None:
+    with open_work() as work:
+        old = add(work, "错")
+    compose_occurrence(open_work, fire(open_work))
+    with open_work() as work:
+        reached = select(client.c.id).where(client.c.name == "甲").scalar_subquery()
+        work.conn.execute(update(message).where(message.c.client_id == reached).values(state=state))
+    correct(open_work, old, "正")
+    with open_work() as work:
+        later = make_occurrence(work, "weekly", send_at=SENT + timedelta(days=6), key="next")
+    compose_occurrence(open_work, later)
+    assert set(said(open_work, later).values()) == {f"2026-11-22/2026-11-29: {words}"}
