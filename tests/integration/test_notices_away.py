@@ -106,9 +106,8 @@ def test_who_is_back_is_told_of_what_still_waits_and_of_nothing_else(
         with freeze_time(on_a_working_day(settings, wall, days=days)):
             postbox.send(open_work)
     assert {mail.to for mail in postbox.kept} == {"b01-d@example.com"}
-    with freeze_time(back):
-        with open_work(people.deputy) as work:
-            approve(work, first.ids, as_read(work, first.ids))
+    with freeze_time(back), open_work(people.deputy) as work:
+        approve(work, first.ids, as_read(work, first.ids))
     postbox.kept.clear()
     with freeze_time(on_a_working_day(settings, "11:30", days=1)):
         postbox.send(open_work)
