@@ -52,7 +52,7 @@ def note_reading(work: Work, submission_id: UUID, message_id: UUID | None = None
             "at": noted.excluded.at,
         },
     )
-    if work.conn.execute(noted).rowcount != 1:
+    if work.conn.execute(noted.returning(reading.c.staff_id)).first() is None:
         raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
 
 
