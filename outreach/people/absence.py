@@ -214,6 +214,8 @@ def deputies_for(work: Work, staff_ids: Iterable[UUID], limit: int = 200) -> lis
     read there in their own right, by staff number."""
     on = clock.today(work.settings.zone)
     wanted = set(staff_ids) & {one.id for one in colleagues(work)}
+    if not wanted:
+        return []
     needs = {branch_id for one in wanted for branch_id in _branch_need(grants_of(work.conn, one, on))}
     reading = [role.value for role in Role if Grant(role).gives(Permission.READ_MESSAGES)]
     rows = work.conn.execute(

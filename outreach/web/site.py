@@ -11,6 +11,7 @@ from fastapi.staticfiles import StaticFiles
 
 from outreach.core.errors import OutreachError
 from outreach.web import (
+    absence,
     archive,
     branch,
     calendar,

@@ -20,6 +20,8 @@ SENTENCES = (
     "“%(title)s” is investment advice, and this template is not.",
     "The title is empty or longer than %(most)s characters.",
     "A message has up to %(most)s attachments.",
+    "%(who)s is away from %(since)s until %(until)s already.",
+    "%(deputy)s may not read what %(who)s decides on.",
     "The PDF holds something that acts by itself (%(what)s).",
 )
 _PARAMETER = re.compile(r"%\((\w+)\)s")

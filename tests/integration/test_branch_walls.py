@@ -58,6 +58,7 @@ from outreach.messages.tables import message
 from outreach.messages.tally import keeping, messages_to
 from outreach.notices.outbox import list_notices, mark_seen
 from outreach.occasions.periods import Period, last_days
+from outreach.people.absence import deputies_for, end_absence, set_absence
 from outreach.people.birthdays import birthdays_of
 from outreach.people.clients import client_for, consents, contact_points, holdings
 from outreach.people.conflicts import decide_conflict, decide_conflicts, list_conflicts
@@ -130,6 +131,7 @@ class Foreign:
     draft: UUID
     attachment: UUID
     material: UUID
+    absence: UUID
     revision: int
     digest: bytes
 
@@ -224,6 +226,11 @@ REFUSED: dict[str, Act] = {
     "messages.tally.messages_to": lambda work, it: messages_to(work, it.client),
     "notices.outbox.list_notices": lambda work, it: list_notices(work).items,
     "notices.outbox.mark_seen": lambda work, it: mark_seen(work),
+    "people.absence.deputies_for": lambda work, it: deputies_for(work, [it.people.b01.manager.staff_id]),
+    "people.absence.end_absence": lambda work, it: end_absence(work, it.absence),
+    "people.absence.set_absence": lambda work, it: set_absence(
+        work, it.people.b01.manager.staff_id, clock.now(), clock.now() + timedelta(days=1)
+    ),
     "people.clients.client_for": lambda work, it: client_for(work, it.client),
     "people.clients.consents": lambda work, it: consents(work, it.client),
     "people.clients.contact_points": lambda work, it: contact_points(work, it.client),
@@ -286,7 +293,7 @@ REFUSED: dict[str, Act] = {
     "review.seen.changed_since": lambda work, it: changed_since(work, it.message),
     "review.seen.mark_seen": lambda work, it: note_seen(work, it.message, it.revision),
     "review.stopping.resume_batch": lambda work, it: resume_batch(work, it.submission),
-    "review.inbox.list_messages": lambda work, it: list_messages(work, it.submission),
+    "review.lines.list_messages": lambda work, it: list_messages(work, it.submission),
     "review.standing.grant_standing": lambda work, it: grant_standing(
         work, it.submission, clock.now() + timedelta(days=1)
     ),
@@ -310,9 +317,9 @@ WITHIN = set(
     messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
     notices.audience.branch_named notices.audience.branches_concerned notices.audience.tell_deciders
     notices.audience.tell_late notices.digest.letter_of
-    review.whose.as_whom review.binding.endorse_bound
+    review.approving.check_may_decide review.escalation.deciders review.whose.as_whom review.binding.endorse_bound
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
-    review.questions.asked_about review.remarks.read_remarks review.remarks.remark_rows
+    review.questions.asked_about review.tally.touches review.remarks.read_remarks review.remarks.remark_rows
     review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon
     """.split()
@@ -386,6 +393,9 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
         waiting = work.conn.execute(select(message).where(message.c.id == first.message_ids[0])).one()
         made = work.conn.execute(select(decision.c.id)).scalar_one()
         conflict = work.conn.execute(_DISPUTE, {"client": client, "branch": people.b01.id}).scalar_one()
+    with open_work(people.b01.manager) as work:
+        week = (clock.now(), clock.now() + timedelta(days=7))
+        absence = set_absence(work, people.b01.advisors[2].staff_id, *week)
     with open_work(people.compliance) as work:
         draft = start_draft(work, "template", "mid-autumn").id
     assert reply is not None
@@ -402,6 +412,7 @@ def foreign(open_work: Callable[..., Any]) -> Foreign:
         draft,
         attached.id,
         material.id,
+        absence,
         waiting.revision,
         bytes(waiting.digest),
     )
@@ -451,7 +462,8 @@ def _everything(open_work: Callable[..., Any]) -> tuple[Any, ...]:
                     " (SELECT count(*) FROM reply WHERE answered_at IS NULL),"
                     " (SELECT array_agg(state) FROM import_conflict)::text,"
                     " (SELECT count(*) FROM client_correction),"
-                    " (SELECT array_agg((state, digest)) FROM material)::text"
+                    " (SELECT array_agg((state, digest)) FROM material)::text,"
+                    " (SELECT array_agg((id, cancelled_at)) FROM absence)::text"
                 )
             ).one()
         )
