@@ -17,6 +17,12 @@ PAGES = {
         "/inbox",
         "first:/inbox",
         "batch:/inbox",
+        "/branch",
+        "/branch?days=90",
+        "advisor:/branch",
+        "/reports/day",
+        "/reports/month",
+        "/day",
         "/replies",
         "/clients",
         "/conflicts",
@@ -30,6 +36,7 @@ PAGES = {
     ],
     "advisor1.sh": [
         "/",
+        "/day",
         "/compose",
         "attach:/compose",
         "/material",
@@ -39,7 +46,8 @@ PAGES = {
         "/replies",
     ],
     "operator": ["/", "/delivery", "/calendar", "/jobs", "/content", "/import", "/archive"],
-    "compliance": ["/", "/calendar", "/rehearse", "/archive", "/content", "/delivery"],
+    "head.office": ["/branch", "first-branch:/branch", "/reports/day", "/reports/month"],
+    "compliance": ["/", "/branch", "/calendar", "/rehearse", "/archive", "/content", "/delivery"],
 }
 
 
@@ -81,6 +89,10 @@ def visit(page: Page, path: str) -> None:
         assert page.locator("#attached input[name=attachment]").count() == 2
         # The form leads back to where one attached; what then lies half under the header is not judged by its size.
         page.evaluate("scrollTo(0, 0)")
+    elif kind == "advisor":
+        page.click("a[href^='/day?advisor='] >> nth=0")
+    elif kind == "first-branch":
+        page.click("a[href^='/branch/'] >> nth=0")
     elif kind == "batch":
         page.click("main a[href$='/batch'] >> nth=0")
     page.wait_for_load_state()

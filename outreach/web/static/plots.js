@@ -22,9 +22,10 @@
 
   const spread = (box) => {
     const names = box.dataset.classes.split("|");
+    const short = box.dataset.short.split("|");
     return [{
       scales: { x: { time: false, range: [-0.6, names.length - 0.4] }, y: { range: (_, low, high) => [0, Math.max(high || 0, 1) * 1.1] } },
-      axes: [still({ splits: () => names.map((_, at) => at), values: (plot) => names.map((name) => (plot.width < 480 ? name.split(/ (?=\S+ ?\S*$)/) : [name]).join("\n")), size: 44 }), still({ size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] })],
+      axes: [still({ splits: () => names.map((_, at) => at), values: () => short }), still({ size: 44, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000] })],
       series: [{ label: box.dataset.time, value: (_, at) => (at == null ? "–" : names[at] ?? "") }, { label: box.dataset.decisions, fill: colour("--accent"), stroke: colour("--accent"), paths: uPlot.paths.bars({ size: [0.7, 90] }), points: { show: false } }],
     }, [names.map((_, at) => at), data.spread]];
   };
