@@ -9,6 +9,7 @@ from jinja2 import TemplateSyntaxError
 from pydantic import Field
 
 from outreach.content.approval_formats import Disclosure
+from outreach.content.cited import cites_source
 from outreach.content.faults import Fault, line_of
 from outreach.content.formats import Language, Strict, TemplateFile
 from outreach.content.loader import ContentSet, Source, load_folder, parse_file
@@ -186,6 +187,11 @@ def _rendered(file: str, wish: Try, parts: Any, meta: TemplateFile, matcher: Mat
                 faults.append(
                     Fault(file, 1, f"A {found.kind.replace('_', ' ')} in the text.", "Take it out.")
                 )
+    if meta.advice and not cites_source(parts["text"]):
+        said = "Advice without its source: who published it, and when (source_missing, art. 17, 79(7))."
+        faults.append(
+            Fault(file, 1, said, "Name publisher and date in one line, from the report or in words.")
+        )
     if wish.channel == "sms" and meta.greeting:
         length = sms_length(parts["text"])
         if length.segments > 1:

@@ -17,6 +17,7 @@ from outreach.content.starter import lay_out
 from outreach.content.trial import Try, trials
 
 SMS = "templates/birthday/sms.zh-CN.j2"
+ADVICE = "templates/research-push/sms.zh-CN.j2"
 
 
 @pytest.fixture
@@ -62,6 +63,12 @@ def append(path: str, what: str) -> Callable[[Path], None]:
         (append(SMS, "身份证号 11010519491231002X"), SMS, "identity"),
         (append(SMS, "保本保息"), SMS, "forbidden"),
         (append(SMS, "[姓名]"), SMS, "open"),
+        (change(ADVICE, "{{ report.publisher }}{{ report.published_on }}", ""), ADVICE, "source_missing"),
+        (
+            change("templates/birthday/template.toml", "greeting = true", "advice = true"),
+            SMS,
+            "source_missing",
+        ),
         (
             change("templates/birthday/template.toml", "greeting = true", "greting = true"),
             "template.toml",
