@@ -1,80 +1,99 @@
-"""What waits for a decision: submissions with their counts, the messages in one, and the numbers in the header.
+"""What waits for a decision: the list of submissions, and the numbers in the header.
 
-Oldest due first, alerts on top; every list is paged by key. Bodies are unsealed for the page that is shown only.
+Alerts on top, then what is due first; paged by key. One query a page, whatever the submissions hold: how much waits is
+kept (``tally``), not counted.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
-    ColumnElement,
     DateTime,
     Integer,
+    Subquery,
     Uuid,
     and_,
     case,
-    exists,
     func,
     literal,
-    or_,
+    literal_column,
     select,
+    text,
     true,
     tuple_,
 )
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from outreach.core import clock
-from outreach.core.access import Permission, visible
+from outreach.core.access import Permission, Role, visible
 from outreach.core.errors import BadInput
-from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
-from outreach.messages.payload import from_bytes
-from outreach.messages.states import State
 from outreach.messages.tables import message
-from outreach.people.tables import client, staff
-from outreach.review.submissions import Submission, in_scope, submission_for
-from outreach.review.tables import submission
+from outreach.people.tables import branch, staff
+from outreach.review.claims import Claim
+from outreach.review.filters import HELD, Filters, narrowed
+from outreach.review.lines import EXCERPT, Line, LinePage, list_messages
+from outreach.review.policies import policy_for
+from outreach.review.reading import STILL
+from outreach.review.submissions import Submission, in_scope
+from outreach.review.tables import reading, remark, submission, submission_tally
+from outreach.review.tally import summed
 
-EXCERPT = 120  # characters of a message in a list
-
-# What a decision has been made on: it is out of the inbox's hands, or back with its author.
-_DECIDED = [
-    State.APPROVED,
-    State.CLAIMED,
-    State.SENT,
-    State.DELIVERED,
-    State.UNDELIVERED,
-    State.HANDED_OVER,
-    State.UNKNOWN,
-    State.FAILED,
-    State.RETURNED,
-    State.REJECTED,
+__all__ = [
+    "EXCERPT",
+    "Counts",
+    "Filters",
+    "Line",
+    "LinePage",
+    "Turn",
+    "Waiting",
+    "WaitingPage",
+    "counts",
+    "list_messages",
+    "list_waiting",
 ]
+
+LOOKED_AT = 100  # flagged messages of a submission of which the list says by which rules
 
 
 @dataclass(frozen=True)
-class Filters:
-    """What the list is narrowed to; None means any. ``text`` is in a title, a client's name or number."""
+class Turn:
+    """Whose turn it is for some messages of a submission: ``step`` (from 1) of the policy's approvers."""
 
-    branch: UUID | None = None
-    category: str | None = None
-    mode: str | None = None
-    urgent: bool | None = None
-    flagged: bool | None = None
-    text: str = ""
+    step: int
+    roles: tuple[Role, ...]
+    waiting: int
 
 
 @dataclass(frozen=True)
 class Waiting:
-    """One submission in the inbox, with counts of the messages the actor may see in it."""
+    """One submission in the inbox, with counts of the messages the actor may see in it.
+
+    ``personal``: those that wait with words of their own; ``skipped``: those that their advisor took back; ``rules``:
+    what was found, with counts, in the first 100 flagged messages; ``stopped_by`` is empty unless it stopped;
+    ``readers``: names of the others who read it now.
+    """
 
     submission: Submission
     author_name: str
+    branch: str  # empty for what was put up for the firm, as is the next
+    branch_en: str
     waiting: int
     flagged: int
     blocked: int
     decided: int
+    personal: int
+    skipped: int
+    rules: tuple[tuple[str, int], ...]
+    claim: Claim | None
+    questions: int
+    stopped_by: str
+    readers: tuple[str, ...]
+    turns: tuple[Turn, ...]
+    steps: int  # how many approvers its policy has
 
     @property
     def time_left(self) -> timedelta:
@@ -87,35 +106,6 @@ class WaitingPage:
     """A page of the inbox; ``next_after`` is the key for the following one, None at the end."""
 
     items: tuple[Waiting, ...]
-    next_after: str | None
-
-
-@dataclass(frozen=True)
-class Line:
-    """One message in a submission's list. ``excerpt`` is the beginning of its text."""
-
-    id: UUID
-    client_id: UUID
-    client_name: str
-    client_no: str
-    tier: str
-    channel: str
-    language: str
-    state: str
-    revision: int
-    digest: bytes
-    flagged: bool
-    blocked: bool
-    rules: tuple[str, ...]
-    send_at: datetime
-    excerpt: str
-
-
-@dataclass(frozen=True)
-class LinePage:
-    """A page of messages; ``next_after`` is the key for the following one, None at the end."""
-
-    items: tuple[Line, ...]
     next_after: str | None
 
 
@@ -134,168 +124,198 @@ def list_waiting(
 ) -> WaitingPage:
     """Submissions in which something waits: alerts first, then what is due first.
 
-    ``after_key`` is ``next_after`` of the page before. Raises BadInput when it is not.
+    ``after_key`` is ``next_after`` of the page before. Raises BadInput when it is not, and for a filter that has no
+    such value.
     """
-    chosen = filters or Filters()
-    mine = visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    held = and_(message.c.submission_id == submission.c.id, message.c.state == State.HELD.value, mine)
-    waits = held if chosen.flagged is None else held & message.c.flagged.is_(chosen.flagged)
+    now = clock.now()
+    tally = summed(work, Permission.READ_MESSAGES, submission.c.id, "tally")
     condition = (
-        (submission.c.state == "open")
+        (submission.c.state == literal_column("'open'"))
         & in_scope(work, Permission.READ_MESSAGES)
-        & exists().where(waits)
-        & _narrowed(chosen, held)
+        & (tally.c.held > 0)
+        & narrowed(work, filters or Filters(), tally)
     )
-    order = (case((submission.c.urgent, 0), else_=1), submission.c.due_by, submission.c.id)
+    # The zero and one stand in the statement as they do in the index.
+    rank = case((submission.c.urgent, literal_column("0")), else_=literal_column("1"))
+    order = (rank, submission.c.due_by, submission.c.id)
     if after_key is not None:
-        rank, due_by, last = _submission_key(after_key)
-        key = tuple_(literal(rank, Integer), literal(due_by, DateTime(timezone=True)), literal(last, Uuid))
-        condition = condition & (tuple_(*order) > key)
-    page = select(submission).where(condition).order_by(*order).limit(limit + 1).subquery("page")
-    is_held = message.c.state == State.HELD.value
-    decided = message.c.state.in_([state.value for state in _DECIDED])
-    counted = (
-        select(
-            func.count().filter(is_held).label("waiting"),
-            func.count().filter(is_held & message.c.flagged).label("flagged"),
-            func.count().filter(is_held & message.c.blocked).label("blocked"),
-            func.count().filter(decided).label("decided"),
+        last_rank, due_by, last = _key(after_key)
+        key = tuple_(
+            literal(last_rank, Integer), literal(due_by, DateTime(timezone=True)), literal(last, Uuid)
         )
-        .where(message.c.submission_id == page.c.id, mine)
-        .lateral("counted")
-    )
-    query = (
-        select(page, func.coalesce(staff.c.name, "").label("author_name"), counted)
-        .select_from(page.join(counted, true()).outerjoin(staff, staff.c.id == page.c.author_id))
-        .order_by(case((page.c.urgent, 0), else_=1), page.c.due_by, page.c.id)
-    )
-    rows = work.conn.execute(query).mappings().all()
-    items = tuple(_waiting(row) for row in rows[:limit])
-    more = len(rows) > limit
-    return WaitingPage(items, _key_of(items[-1].submission) if more else None)
-
-
-def list_messages(
-    work: Work,
-    submission_id: UUID,
-    after: str | None = None,
-    limit: int = 50,
-    states: tuple[State, ...] = (State.HELD,),
-) -> LinePage:
-    """The messages of a submission in ``states``: blocked and flagged ones first.
-
-    Raises NotFound beyond the actor's scope, BadInput for a key that is not ``next_after`` of a page.
-    """
-    submission_for(work, submission_id)
-    rank = case((message.c.blocked, 0), (message.c.flagged, 1), else_=2)
-    condition = (
-        (message.c.submission_id == submission_id)
-        & message.c.state.in_([state.value for state in states])
-        & visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    )
-    if after is not None:
-        last_rank, last = _message_key(after)
-        key = tuple_(literal(last_rank, Integer), literal(last, Uuid))
-        condition = condition & (tuple_(rank, message.c.id) > key)
-    query = (
-        select(
-            message,
-            rank.label("rank"),
-            client.c.name.label("client_name"),
-            client.c.client_no,
-            client.c.tier,
-        )
-        .join(client, client.c.id == message.c.client_id)
+        condition &= tuple_(*order) > key
+    page = (
+        select(submission, tally, rank.label("rank"))
+        .select_from(submission.join(tally, true()))
         .where(condition)
-        .order_by(rank, message.c.id)
+        .order_by(*order)
         .limit(limit + 1)
+        .subquery("page")
     )
-    rows = work.conn.execute(query).mappings().all()
+    rows = work.conn.execute(_dressed(work, page, now)).mappings().all()
     shown = rows[:limit]
-    bodies = unseal_many(work, [row["payload_id"] for row in shown])
-    items = tuple(_line(row, bodies.get(row["payload_id"])) for row in shown)
-    more = len(rows) > limit
-    return LinePage(items, f"{shown[-1]['rank']}~{shown[-1]['id']}" if more else None)
+    turns = _turns(work, shown)
+    items = tuple(_waiting(work, row, turns[row["id"]]) for row in shown)
+    return WaitingPage(items, _key_of(items[-1].submission) if len(rows) > limit else None)
 
 
 def counts(work: Work) -> Counts:
     """The header's numbers, for what the actor has the permission to decide."""
+    late = submission.c.due_by < clock.now()
+    own = visible(work.actor, Permission.DECIDE, submission.c.branch_id)
+    held = func.sum(submission_tally.c.held)
     row = work.conn.execute(
         select(
-            func.count().label("waiting"),
-            func.count().filter(message.c.flagged).label("flagged"),
-            func.count().filter(submission.c.urgent).label("urgent"),
-            func.count().filter(submission.c.due_by < clock.now()).label("late"),
+            func.coalesce(held, 0).label("waiting"),
+            func.coalesce(func.sum(submission_tally.c.flagged), 0).label("flagged"),
+            func.coalesce(held.filter(submission.c.urgent), 0).label("urgent"),
+            func.coalesce(held.filter(late), 0).label("late"),
         )
-        .select_from(message.join(submission, submission.c.id == message.c.submission_id))
+        .select_from(submission_tally.join(submission, submission.c.id == submission_tally.c.submission_id))
         .where(
-            message.c.state == State.HELD.value,
-            submission.c.state == "open",
-            visible(work.actor, Permission.DECIDE, message.c.branch_id),
+            submission.c.state == literal_column("'open'"),
+            own | submission.c.branch_id.is_(None),
+            visible(work.actor, Permission.DECIDE, submission_tally.c.branch_id),
         )
     ).one()
     return Counts(row.waiting, row.flagged, row.urgent, row.late)
 
 
-def _narrowed(chosen: Filters, held: ColumnElement[bool]) -> ColumnElement[bool]:
-    conditions: list[ColumnElement[bool]] = [true()]
-    if chosen.branch is not None:
-        conditions.append(
-            or_(
-                submission.c.branch_id == chosen.branch,
-                submission.c.branch_id.is_(None) & exists().where(held, message.c.branch_id == chosen.branch),
-            )
+def _dressed(work: Work, page: Subquery, now: datetime) -> Any:
+    """The page's query with all that the list shows of each submission."""
+    author, claimer, stopper = staff.alias("author"), staff.alias("claimer"), staff.alias("stopper")
+    rules, asked, readers = _rules(work, page), _questions(page), _readers(work, page, now)
+    joined = (
+        page.outerjoin(author, author.c.id == page.c.author_id)
+        .outerjoin(claimer, and_(claimer.c.id == page.c.claimed_by, page.c.claimed_until > now))
+        .outerjoin(stopper, stopper.c.id == page.c.stopped_by)
+        .outerjoin(branch, branch.c.id == page.c.branch_id)
+        .join(rules, true())
+        .join(asked, true())
+        .join(readers, true())
+    )
+    return (
+        select(
+            page,
+            func.coalesce(author.c.name, "").label("author_name"),
+            func.coalesce(branch.c.name, "").label("branch"),
+            func.coalesce(branch.c.name_en, "").label("branch_en"),
+            claimer.c.name.label("claimer_name"),
+            func.coalesce(stopper.c.name, "").label("stopper_name"),
+            rules.c.rules,
+            asked.c.questions,
+            readers.c.readers,
         )
-    if chosen.category is not None:
-        conditions.append(submission.c.category == chosen.category)
-    if chosen.mode is not None:
-        conditions.append(submission.c.mode == chosen.mode)
-    if chosen.urgent is not None:
-        conditions.append(submission.c.urgent.is_(chosen.urgent))
-    words = chosen.text.strip()
-    if words:
-        named = exists().where(
-            held,
-            client.c.id == message.c.client_id,
-            or_(client.c.name.contains(words, autoescape=True), client.c.client_no == words),
+        .select_from(joined)
+        .order_by(page.c.rank, page.c.due_by, page.c.id)
+    )
+
+
+def _rules(work: Work, page: Subquery) -> LateralFromClause:
+    """Of each submission with findings: {rule: how many messages}, in the first of its flagged messages."""
+    flagged = (
+        select(message.c.id, message.c.findings)
+        .where(
+            page.c.flagged > 0,
+            message.c.submission_id == page.c.id,
+            HELD,
+            message.c.flagged,
+            visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
         )
-        conditions.append(or_(submission.c.title.icontains(words, autoescape=True), named))
-    return and_(*conditions)
+        .limit(LOOKED_AT)
+        .correlate(page)
+        .subquery("flagged_messages")
+    )
+    named = (
+        func.jsonb_path_query(flagged.c.findings, text("'$[*] ? (@.severity != \"hint\").rule'"))
+        .table_valued("value", name="named")
+        .render_derived()
+    )
+    counted = (
+        select(named.c.value.label("rule"), func.count(flagged.c.id.distinct()).label("n"))
+        .select_from(flagged.join(named, true()))
+        .group_by(named.c.value)
+        .subquery("counted")
+    )
+    pairs = func.jsonb_agg(func.jsonb_build_array(counted.c.rule, counted.c.n))
+    return select(func.coalesce(pairs, literal_column("'[]'::jsonb")).label("rules")).lateral("rules")
+
+
+def _questions(page: Subquery) -> LateralFromClause:
+    return (
+        select(func.count().label("questions"))
+        .select_from(remark)
+        .where(remark.c.submission_id == page.c.id, remark.c.kind == "question", remark.c.closed_at.is_(None))
+        .lateral("asked")
+    )
+
+
+def _readers(work: Work, page: Subquery, now: datetime) -> LateralFromClause:
+    reader = staff.alias("reader")
+    return (
+        select(func.coalesce(func.array_agg(reader.c.name), literal_column("'{}'")).label("readers"))
+        .select_from(reading.join(reader, reader.c.id == reading.c.staff_id))
+        .where(
+            reading.c.submission_id == page.c.id,
+            reading.c.at > now - STILL,
+            reading.c.staff_id.is_distinct_from(work.actor.staff_id),
+        )
+        .lateral("readers")
+    )
+
+
+def _turns(work: Work, rows: Sequence[Any]) -> dict[UUID, tuple[int, tuple[Turn, ...]]]:
+    """How many steps each submission's policy has, and whose turn it is for how much of it.
+
+    Only where there are several is anything asked of the messages.
+    """
+    policies = {row["policy_version_id"]: None for row in rows}
+    steps = {version_id: policy_for(work.conn, version_id).steps for version_id in policies}
+    several = [row["id"] for row in rows if len(steps[row["policy_version_id"]]) > 1]
+    endorsed: dict[UUID, dict[int, int]] = {}
+    if several:
+        counted = select(message.c.submission_id, message.c.endorsed, func.count().label("n")).where(
+            message.c.submission_id.in_(several),
+            HELD,
+            visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
+        )
+        for row in work.conn.execute(counted.group_by(message.c.submission_id, message.c.endorsed)):
+            endorsed.setdefault(row.submission_id, {})[row.endorsed] = row.n
+    found: dict[UUID, tuple[int, tuple[Turn, ...]]] = {}
+    for row in rows:
+        roles = steps[row["policy_version_id"]]
+        waiting = endorsed.get(row["id"]) or {0: row["held"]}
+        turns = tuple(Turn(at + 1, roles[min(at, len(roles) - 1)], n) for at, n in sorted(waiting.items()))
+        found[row["id"]] = (len(roles), turns)
+    return found
 
 
 _SUBMISSION_FIELDS = tuple(field.name for field in fields(Submission))
 
 
-def _waiting(row: Any) -> Waiting:
+def _waiting(work: Work, row: Any, turns: tuple[int, tuple[Turn, ...]]) -> Waiting:
+    claim = None
+    if row["claimer_name"] is not None:
+        mine = row["claimed_by"] == work.actor.staff_id
+        claim = Claim(row["claimed_by"], row["claimer_name"], row["claimed_until"], mine)
     return Waiting(
         submission=Submission(**{name: row[name] for name in _SUBMISSION_FIELDS}),
         author_name=row["author_name"],
-        waiting=row["waiting"],
+        branch=row["branch"],
+        branch_en=row["branch_en"],
+        waiting=row["held"],
         flagged=row["flagged"],
         blocked=row["blocked"],
         decided=row["decided"],
-    )
-
-
-def _line(row: Any, body: bytes | None) -> Line:
-    payload = from_bytes(body) if body is not None else None
-    text = (payload.subject or payload.text) if payload else ""
-    return Line(
-        id=row["id"],
-        client_id=row["client_id"],
-        client_name=row["client_name"],
-        client_no=row["client_no"],
-        tier=row["tier"],
-        channel=row["channel"],
-        language=row["language"],
-        state=row["state"],
-        revision=row["revision"],
-        digest=bytes(row["digest"]),
-        flagged=row["flagged"],
-        blocked=row["blocked"],
-        rules=tuple(dict.fromkeys(item["rule"] for item in row["findings"])),
-        send_at=row["send_at"],
-        excerpt=" ".join(text.split())[:EXCERPT],
+        personal=row["personal"],
+        skipped=row["skipped"],
+        rules=tuple(sorted(((rule, n) for rule, n in row["rules"]), key=lambda pair: (-pair[1], pair[0]))),
+        claim=claim,
+        questions=row["questions"],
+        stopped_by=row["stopper_name"],
+        readers=tuple(sorted(row["readers"])),
+        turns=turns[1],
+        steps=turns[0],
     )
 
 
@@ -303,17 +323,9 @@ def _key_of(last: Submission) -> str:
     return f"{0 if last.urgent else 1}~{last.due_by.isoformat()}~{last.id}"
 
 
-def _submission_key(key: str) -> tuple[int, datetime, UUID]:
+def _key(key: str) -> tuple[int, datetime, UUID]:
     try:
         rank, due_by, last = key.split("~")
         return int(rank), datetime.fromisoformat(due_by), UUID(last)
-    except ValueError:
-        raise BadInput("That is no place in this list.", mend="Start from its first page.") from None
-
-
-def _message_key(key: str) -> tuple[int, UUID]:
-    try:
-        rank, last = key.split("~")
-        return int(rank), UUID(last)
     except ValueError:
         raise BadInput("That is no place in this list.", mend="Start from its first page.") from None

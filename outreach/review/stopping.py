@@ -25,6 +25,7 @@ from outreach.review.manifest import Bound
 from outreach.review.policies import policy_for
 from outreach.review.submissions import Submission, submission_for
 from outreach.review.tables import submission
+from outreach.review.turns import in_turn
 
 
 def stop_if_sampled(work: Work, about: Submission, rows: Sequence[Row[Any]]) -> bool:
@@ -39,7 +40,9 @@ def stop_if_sampled(work: Work, about: Submission, rows: Sequence[Row[Any]]) -> 
     waiting = [
         Bound(row.id, row.revision, bytes(row.digest))
         for row in work.conn.execute(
-            select(message.c.id, message.c.revision, message.c.digest).where(approvable_at_once(about))
+            select(message.c.id, message.c.revision, message.c.digest).where(
+                approvable_at_once(about), in_turn(work, about, policy)
+            )
         )
     ]
     if plain.isdisjoint(draw(about, waiting, policy)):

@@ -1,20 +1,20 @@
 """Submissions: who may see them, and whether anything in them still waits."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, case, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
 
 from outreach.core.access import Permission, visible
 from outreach.core.errors import NotFound
 from outreach.core.events import SubmissionHeld
 from outreach.ledger.work import Work
-from outreach.messages.states import WAITING, State
+from outreach.messages.states import WAITING
 from outreach.messages.tables import message
 from outreach.review.tables import submission
+from outreach.review.tally import fold, touches
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,7 @@ def in_scope(work: Work, permission: Permission) -> ColumnElement[bool]:
     own = visible(work.actor, permission, submission.c.branch_id)
     if not scope:  # None: the firm; empty: nowhere
         return own
-    touching = exists().where(
-        message.c.submission_id == submission.c.id, visible(work.actor, permission, message.c.branch_id)
-    )
+    touching = touches(work, permission, submission.c.id)
     return or_(own, and_(submission.c.branch_id.is_(None), touching))
 
 
@@ -103,24 +101,25 @@ def lock_submissions(work: Work, submission_ids: Iterable[UUID]) -> dict[UUID, S
     return {row["id"]: Submission(**row) for row in rows}
 
 
-def refresh_state(conn: Connection, submission_ids: Iterable[UUID]) -> None:
+def refresh_state(conn: Connection, submission_ids: Collection[UUID]) -> None:
     """Open while a message in it waits for a decision or was returned to be mended; closed otherwise. Who had claimed
     it is done with it when nothing waits for a decision any more."""
-    held = exists().where(message.c.submission_id == submission.c.id, message.c.state == State.HELD.value)
-    returned = exists().where(
-        message.c.submission_id == submission.c.id, message.c.state == State.RETURNED.value
-    )
-    state: Any = case((held, "open"), (returned, "open"), else_="closed")
-    done = submission.c.claimed_by.is_not(None) & ~held
-    conn.execute(
-        update(submission)
-        .where(submission.c.id.in_(sorted(set(submission_ids))), or_(submission.c.state != state, done))
-        .values(
-            state=state,
-            claimed_by=case((held, submission.c.claimed_by)),
-            claimed_until=case((held, submission.c.claimed_until)),
-        )
-    )
+    conn.execute(_REFRESH, {"ids": sorted(set(submission_ids))})
+    fold(conn, submission_ids)
+
+
+# By what the tally says, in one look: messages lie in many partitions.
+_REFRESH = text(
+    """
+    UPDATE submission s
+       SET state = n.state, claimed_by = CASE WHEN n.held > 0 THEN s.claimed_by END,
+           claimed_until = CASE WHEN n.held > 0 THEN s.claimed_until END
+      FROM (SELECT submission_id, sum(held) AS held,
+                   CASE WHEN sum(held) + sum(returned) > 0 THEN 'open' ELSE 'closed' END AS state
+              FROM submission_tally WHERE submission_id = ANY(:ids) GROUP BY submission_id) n
+     WHERE s.id = n.submission_id AND (s.state <> n.state OR (s.claimed_by IS NOT NULL AND n.held = 0))
+    """
+)
 
 
 def on_submission_held(work: Work, event: SubmissionHeld) -> None:

@@ -3,7 +3,19 @@
 The DDL is in core/migrations; a test holds the two together.
 """
 
-from sqlalchemy import Boolean, Column, DateTime, Integer, LargeBinary, SmallInteger, Table, Text, Uuid, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Integer,
+    LargeBinary,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    text,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from outreach.core.database import metadata
@@ -127,4 +139,19 @@ reading = Table(
     Column("submission_id", Uuid, nullable=False),
     Column("message_id", Uuid),
     Column("at", DateTime(timezone=True), nullable=False),
+)
+
+submission_tally = Table(
+    "submission_tally",
+    metadata,
+    Column("id", BigInteger, primary_key=True),
+    Column("submission_id", Uuid, nullable=False),
+    Column("branch_id", Uuid, nullable=False),
+    Column("held", Integer, nullable=False),
+    Column("flagged", Integer, nullable=False),
+    Column("blocked", Integer, nullable=False),
+    Column("personal", Integer, nullable=False),
+    Column("returned", Integer, nullable=False),
+    Column("decided", Integer, nullable=False),
+    Column("skipped", Integer, nullable=False),
 )

@@ -1,0 +1,132 @@
+"""The messages of one submission, a page at a time: what needs a look first comes first.
+
+Bodies are unsealed for the page that is shown only.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Integer, Uuid, case, literal, literal_column, select, tuple_
+
+from outreach.core.access import Permission, visible
+from outreach.core.errors import BadInput
+from outreach.ledger.append import unseal_many
+from outreach.ledger.work import Work
+from outreach.messages.payload import from_bytes
+from outreach.messages.states import State
+from outreach.messages.tables import message
+from outreach.people.tables import client
+from outreach.review.filters import HELD
+from outreach.review.submissions import submission_for
+
+EXCERPT = 120  # characters of a message in a list
+
+
+@dataclass(frozen=True)
+class Line:
+    """One message in a submission's list. ``excerpt`` is the beginning of its text."""
+
+    id: UUID
+    client_id: UUID
+    client_name: str
+    client_no: str
+    tier: str
+    channel: str
+    language: str
+    state: str
+    revision: int
+    digest: bytes
+    flagged: bool
+    blocked: bool
+    rules: tuple[str, ...]
+    send_at: datetime
+    excerpt: str
+
+
+@dataclass(frozen=True)
+class LinePage:
+    """A page of messages; ``next_after`` is the key for the following one, None at the end."""
+
+    items: tuple[Line, ...]
+    next_after: str | None
+
+
+def list_messages(
+    work: Work,
+    submission_id: UUID,
+    after: str | None = None,
+    limit: int = 50,
+    states: tuple[State, ...] = (State.HELD,),
+) -> LinePage:
+    """The messages of a submission in ``states``: blocked and flagged ones first.
+
+    Raises NotFound beyond the actor's scope, BadInput for a key that is not ``next_after`` of a page.
+    """
+    submission_for(work, submission_id)
+    # The figures and 'held' stand in the statement as they do in the index.
+    rank = case(
+        (message.c.blocked, literal_column("0")),
+        (message.c.flagged, literal_column("1")),
+        else_=literal_column("2"),
+    )
+    among = HELD if states == (State.HELD,) else message.c.state.in_([state.value for state in states])
+    condition = (
+        (message.c.submission_id == submission_id)
+        & among
+        & visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
+    )
+    if after is not None:
+        last_rank, last = _message_key(after)
+        key = tuple_(literal(last_rank, Integer), literal(last, Uuid))
+        condition = condition & (tuple_(rank, message.c.id) > key)
+    query = (
+        select(
+            message,
+            rank.label("rank"),
+            client.c.name.label("client_name"),
+            client.c.client_no,
+            client.c.tier,
+        )
+        .join(client, client.c.id == message.c.client_id)
+        .where(condition)
+        .order_by(rank, message.c.id)
+        .limit(limit + 1)
+    )
+    rows = work.conn.execute(query).mappings().all()
+    shown = rows[:limit]
+    bodies = unseal_many(work, [row["payload_id"] for row in shown])
+    items = tuple(_line(row, bodies.get(row["payload_id"])) for row in shown)
+    more = len(rows) > limit
+    return LinePage(items, f"{shown[-1]['rank']}~{shown[-1]['id']}" if more else None)
+
+
+def _line(row: Any, body: bytes | None) -> Line:
+    payload = from_bytes(body) if body is not None else None
+    text = (payload.subject or payload.text) if payload else ""
+    return Line(
+        id=row["id"],
+        client_id=row["client_id"],
+        client_name=row["client_name"],
+        client_no=row["client_no"],
+        tier=row["tier"],
+        channel=row["channel"],
+        language=row["language"],
+        state=row["state"],
+        revision=row["revision"],
+        digest=bytes(row["digest"]),
+        flagged=row["flagged"],
+        blocked=row["blocked"],
+        rules=tuple(dict.fromkeys(item["rule"] for item in row["findings"])),
+        send_at=row["send_at"],
+        excerpt=" ".join(text.split())[:EXCERPT],
+    )
+
+
+def _message_key(key: str) -> tuple[int, UUID]:
+    try:
+        rank, last = key.split("~")
+        return int(rank), UUID(last)
+    except ValueError:
+        raise BadInput("That is no place in this list.", mend="Start from its first page.") from None
