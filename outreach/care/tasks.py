@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
+from outreach.care.owners import owner_of
 from outreach.care.tables import task
 from outreach.core import clock
 from outreach.core.access import Permission, Role, require, visible
@@ -30,7 +31,7 @@ from outreach.people.tables import client, staff
 
 KINDS = ("call", "letter", "answer", "settle")
 ANSWER_WITHIN = timedelta(hours=24)  # where the reply itself names no time
-CALL_WITHIN = timedelta(hours=2)  # an urgent message reached nobody
+CALL_WITHIN = timedelta(minutes=30)  # something urgent, and no other channel is left
 
 
 @dataclass(frozen=True)
@@ -212,40 +213,31 @@ def scripts(work: Work, tasks: Iterable[Task]) -> dict[UUID, Payload]:
 
 
 def on_message_handed_over(work: Work, event: MessageHandedOver) -> None:
-    """A letter is to be posted or a call to be made: by the person in whose name it goes out, else the client's
-    advisor."""
-    owner = work.conn.execute(
-        select(func.coalesce(message.c.advisor_id, client.c.advisor_id))
-        .join(client, client.c.id == message.c.client_id)
-        .where(message.c.id == event.message_id)
-    ).scalar_one()
+    """A letter is to be posted or a call to be made; an alert's call within minutes."""
+    soon = clock.now() + CALL_WITHIN
     open_task(
         work,
         event.channel,
-        due_by=event.due_by,
+        due_by=min(event.due_by, soon) if event.urgent else event.due_by,
         branch_id=event.branch_id,
         client_id=event.client_id,
-        owner_id=owner,
+        owner_id=owner_of(work, event.message_id),
         message_id=event.message_id,
     )
 
 
 def on_message_unreachable(work: Work, event: MessageUnreachable) -> None:
     """No channel reached the client with something urgent: the advisor calls."""
-    row = work.conn.execute(
-        select(
-            message.c.branch_id, func.coalesce(message.c.advisor_id, client.c.advisor_id).label("owner_id")
-        )
-        .join(client, client.c.id == message.c.client_id)
-        .where(message.c.id == event.message_id)
-    ).one()
+    branch_id = work.conn.execute(
+        select(message.c.branch_id).where(message.c.id == event.message_id)
+    ).scalar_one()
     open_task(
         work,
         "call",
         due_by=clock.now() + CALL_WITHIN,
-        branch_id=row.branch_id,
+        branch_id=branch_id,
         client_id=event.client_id,
-        owner_id=row.owner_id,
+        owner_id=owner_of(work, event.message_id),
         message_id=event.message_id,
     )
 

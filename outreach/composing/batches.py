@@ -17,8 +17,8 @@ from outreach.core.events import SubmissionHeld, publish
 from outreach.core.ids import new_id
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
+from outreach.messages.closing import close_finished
 from outreach.messages.payload import manifest_line
-from outreach.messages.suppress import close_finished
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ from outreach.messages.rules import (
 )
 from outreach.occasions.windows import Window, at_local, next_open, parse_window, parse_zone
 
+_FAULTS = (OutreachError, TemplateError, ArithmeticError, LookupError, TypeError, ValueError)
+Place = tuple[UUID | None, str]  # contact point, address
+Reached = tuple[str, UUID | None, str, str]  # channel, contact point, address, language
 NOT_YET = UUID(int=0)  # the submission is known once it is known that there is something to put into it
 
 
@@ -64,22 +67,54 @@ class Composer:
         for row in rows:
             try:
                 made = self._one(row, already.get(row.id, ()), (told or {}).get(row.id, ""))
-            except (
-                OutreachError,
-                TemplateError,
-                ArithmeticError,
-                LookupError,
-                TypeError,
-                ValueError,
-            ) as error:
+            except _FAULTS as error:
                 # What a template does with one client's data must not stop the others. The error's text may
                 # quote the data, so only its kind is kept.
                 made = LeftOut(row.id, row.branch_id, "render_failed", {"error": type(error).__name__})
-            if isinstance(made, NewMessage):
-                messages.append(made)
-            else:
+            if isinstance(made, LeftOut):
                 left.append(made)
+                continue
+            messages.append(made)
+            if self.plan.falls_through:
+                self._alternatives(row, made, (told or {}).get(row.id, ""), messages, left)
         return messages, left
+
+    def _alternatives(
+        self, row: Row[Any], first: NewMessage, corrects: str, messages: list[NewMessage], left: list[LeftOut]
+    ) -> None:
+        """Add, after ``first``, what the client gets by the other channels, one after the other, should the one before
+        not reach them. A channel whose text may not go out is left out by itself."""
+        facts = Facts(
+            on=first.send_at.date(), consents=read_consents(row.consents), category=self.plan.category
+        )
+        before = first
+        for channel in self._order(row):
+            chosen = None if channel == first.channel else self._by(channel, row, facts)
+            if chosen is None or isinstance(chosen, Broken):
+                continue
+            try:
+                payload, findings = self._written(row, chosen, corrects)
+            except _FAULTS as error:
+                left.append(
+                    LeftOut(row.id, row.branch_id, "render_failed", {"error": type(error).__name__}, channel)
+                )
+                continue
+            if any(finding.severity == "block" for finding in findings):
+                left.append(stopped_by(row, findings, channel))
+                continue
+            _, point_id, address, language = chosen
+            before = replace(
+                first,
+                id=new_id(),
+                channel=channel,
+                contact_point_id=point_id,
+                address_hash=self.keys.keyed_hash(address),
+                language=language,
+                findings=tuple(findings),
+                payload=payload,
+                fallback_of=before.id,
+            )
+            messages.append(before)
 
     def _one(self, row: Row[Any], already: Sequence[datetime], corrects: str) -> NewMessage | LeftOut:
         plan = self.plan
@@ -122,9 +157,7 @@ class Composer:
         if broken is not None:
             return _left(row, broken)
         channel, point_id, address, language = chosen
-        context = context_for(plan, row, channel, language)
-        words = plan.render(channel, language, with_correction(context, corrects) if corrects else context)
-        findings = plan.check(channel, language, words, own=mobiles_of(row))
+        payload, findings = self._written(row, chosen, corrects)
         if any(finding.severity == "block" for finding in findings):
             return stopped_by(row, findings, channel)
         return NewMessage(
@@ -152,8 +185,16 @@ class Composer:
             send_window=plan.send_window,
             time_zone=zone_name,
             expires_at=expires_at,
-            payload=payload_for(plan, channel, address, language, words, row.name),
+            payload=payload,
         )
+
+    def _written(self, row: Row[Any], chosen: Reached, corrects: str) -> tuple[Payload, list[Finding]]:
+        """What the client would get on a channel, and what is found in it."""
+        plan, (channel, _, address, language) = self.plan, chosen
+        context = context_for(plan, row, channel, language)
+        words = plan.render(channel, language, with_correction(context, corrects) if corrects else context)
+        findings = plan.check(channel, language, words, own=mobiles_of(row))
+        return payload_for(plan, channel, address, language, words, row.name), findings
 
     def _when(self, zone_name: str) -> tuple[str, datetime, date, datetime]:
         """The client's zone (the firm's where it is unknown), when the message may leave, which date that is there,
@@ -174,31 +215,42 @@ class Composer:
             known = self._sending[zone_name] = (send_at, send_at.astimezone(zone).date(), expires_at)
         return zone_name, *known
 
-    def _channel(self, row: Row[Any], facts: Facts) -> tuple[str, UUID | None, str, str] | Broken:
-        """The first channel, by the client's and the job's preference, on which the client may and can be reached."""
-        points = places_of(row)
+    def _order(self, row: Row[Any]) -> tuple[str, ...]:
+        """The plan's channels, the client's own preference first."""
         channels = self.plan.channels
         if row.channel_preference in channels:
-            channels = (row.channel_preference, *(c for c in channels if c != row.channel_preference))
+            return (row.channel_preference, *(c for c in channels if c != row.channel_preference))
+        return channels
+
+    def _channel(self, row: Row[Any], facts: Facts) -> Reached | Broken:
+        """The first channel, by the client's and the job's preference, on which the client may and can be reached."""
+        channels = self._order(row)
+        points = places_of(row)
         reason: Broken | None = None
         for channel in channels:
-            there = points.get(channel)
-            broken = first_broken(
-                replace(facts, channel=channel, has_address=there is not None), CHANNEL_RULES
-            )
-            if broken is not None:
-                if reason is None or broken.code == "opted_out":
-                    reason = broken
-                continue
-            language = language_for(self.plan, channel, row.language)
-            if language is None:
-                reason = reason or Broken("language_missing", {"channel": channel, "language": row.language})
-                continue
-            if there is not None:
-                return channel, *there, language
+            found = self._by(channel, row, facts, points)
+            if not isinstance(found, Broken):
+                return found
+            if reason is None or found.code == "opted_out":
+                reason = found
         if reason is None or reason.code == "no_contact_point":
             return Broken("no_contact_point", {"channels": list(channels)})
         return reason
+
+    def _by(
+        self, channel: str, row: Row[Any], facts: Facts, points: Mapping[str, Place] | None = None
+    ) -> Reached | Broken:
+        """Where and in which language the client is reached on ``channel``, or why not."""
+        there = (places_of(row) if points is None else points).get(channel)
+        broken = first_broken(replace(facts, channel=channel, has_address=there is not None), CHANNEL_RULES)
+        if broken is not None:
+            return broken
+        language = language_for(self.plan, channel, row.language)
+        if language is None:
+            return Broken("language_missing", {"channel": channel, "language": row.language})
+        if there is None:
+            return Broken("no_contact_point", {"channels": [channel]})
+        return channel, *there, language
 
 
 def context_for(plan: Plan, row: Row[Any], channel: str, language: str) -> dict[str, Any]:
@@ -209,10 +261,10 @@ def context_for(plan: Plan, row: Row[Any], channel: str, language: str) -> dict[
     return context
 
 
-def places_of(row: Row[Any]) -> dict[str, tuple[UUID | None, str]]:
+def places_of(row: Row[Any]) -> dict[str, Place]:
     """channel -> (contact point, address) of a client. A call goes to the mobile; a letter to the postal address,
     which is part of the client's file and no contact point."""
-    places: dict[str, tuple[UUID | None, str]] = {
+    places: dict[str, Place] = {
         channel: (UUID(point), address) for channel, point, address in row.points or ()
     }
     if "sms" in places:
@@ -332,6 +384,8 @@ _ALREADY = text(
       FROM counted JOIN message m ON m.client_id = counted.whose
      WHERE m.occurrence_id <> :occurrence AND (NOT counted.shared OR m.channel = 'sms')
        AND m.state NOT IN ('rejected', 'suppressed', 'expired', 'cancelled', 'failed', 'undelivered')
+       -- an alternative counts from when it goes
+       AND (m.fallback_of IS NULL OR m.state NOT IN ('held', 'returned', 'approved'))
        AND m.scheduled_month BETWEEN CAST(:month AS date) - interval '1 month'
                                  AND CAST(:month AS date) + interval '1 month'
        AND NOT EXISTS (SELECT FROM occurrence o JOIN feed_item f ON f.id = o.feed_item_id

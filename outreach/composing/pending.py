@@ -23,13 +23,15 @@ from outreach.content.in_force import disclosures_in_force, lexicons_in_force, t
 from outreach.content.render import Rendered
 from outreach.core.access import Permission, Role, visible
 from outreach.core.errors import BadInput, Conflict, NotFound, RuleBroken
-from outreach.ledger.append import Entry, record, unseal_bytes
+from outreach.core.events import PendingChanged, publish
+from outreach.ledger.append import Entry, record_many, unseal_bytes
 from outreach.ledger.work import Work
+from outreach.messages.chains import whole_chain
+from outreach.messages.closing import close_finished
 from outreach.messages.findings import Finding, blocks
 from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.revising import revise
 from outreach.messages.states import State, move_one
-from outreach.messages.suppress import close_finished
 from outreach.messages.tables import message
 from outreach.people.clients import in_scope
 from outreach.people.tables import client, staff
@@ -69,13 +71,17 @@ def personalise(work: Work, message_id: UUID, revision: int, said: str, subject:
 
 
 def skip(work: Work, message_id: UUID, note: str = "") -> None:
-    """Let one client of one's own go without a waiting message. Raises NotFound, or Conflict when it is too late."""
+    """Let one client of one's own go without a waiting message and its alternatives; everybody else's goes on.
+
+    What is approved and not on its way yet is taken back, too. Raises NotFound, or Conflict when it is too late.
+    """
     row = _mine(work, message_id)
     _cancel(work, row, "skipped", note)
 
 
 def withdraw(work: Work, message_id: UUID) -> None:
-    """Take back a message that the actor wrote and that is not decided. Raises NotFound, or Conflict when it is."""
+    """Take back a message that the actor wrote and that is not on its way yet. Raises NotFound, or Conflict when it
+    is too late."""
     row = _mine(work, message_id)
     if row.author_id != work.actor.staff_id:
         raise NotFound("This message is not yours to take back.", mend="Skip it instead.")
@@ -139,6 +145,8 @@ def _edit(work: Work, row: Row[Any], revision: int, subject: str, said: str, *, 
     )
     left = {row.submission_id} - {submission_id}
     put_up(work, {submission_id, *left}, lexicon_digest, without=left)
+    if flagged:
+        publish(work, PendingChanged(row.submission_id, row.id, "edited"))
     return number
 
 
@@ -206,34 +214,41 @@ def _context(work: Work, row: Row[Any]) -> dict[str, Any]:
     return client_context(found[0], row.language)
 
 
+_MAY_BE_SKIPPED = (State.HELD, State.RETURNED, State.APPROVED)
+
+
 def _cancel(work: Work, row: Row[Any], reason: str, note: str) -> None:
-    source = State(row.state)
-    if source not in (State.HELD, State.RETURNED):
+    """Cancel a message that waits, and with it what would stand in for it on another channel."""
+    if State(row.state) not in _MAY_BE_SKIPPED:
         raise _changed(work, row, "It is too late to stop this message here.")
-    move_one(
-        work.conn,
-        source,
-        State.CANCELLED,
-        row.id,
-        reason=reason,
-        params={"note": note[:200]} if note else None,
+    whole = whole_chain(work.conn, row.id)
+    query = select(message).where(message.c.id.in_(whole)).order_by(message.c.id).with_for_update()
+    stopping = [one for one in work.conn.execute(query) if State(one.state) in _MAY_BE_SKIPPED]
+    params = {"note": note[:200]} if note else None
+    for one in stopping:
+        source = State(one.state)
+        move_one(work.conn, source, State.CANCELLED, one.id, reason=reason, params=params, due_at=None)
+    record_many(work, [_cancelled(one, reason) for one in stopping])
+    close_finished(work, {one.submission_id for one in stopping})
+    was = "taken_back" if row.state == State.APPROVED.value else reason
+    publish(work, PendingChanged(row.submission_id, row.id, was))
+
+
+def _cancelled(row: Row[Any], reason: str) -> Entry:
+    return Entry(
+        "message.cancelled",
+        {
+            "submission_id": row.submission_id,
+            "occurrence_id": row.occurrence_id,
+            "revision": row.revision,
+            "digest": bytes(row.digest),
+            "channel": row.channel,
+            "category": row.category,
+            "decision_id": row.decision_id,
+            "rule": reason,
+            "fallback_of": row.fallback_of,
+        },
+        message_id=row.id,
+        client_id=row.client_id,
+        branch_id=row.branch_id,
     )
-    record(
-        work,
-        Entry(
-            "message.cancelled",
-            {
-                "submission_id": row.submission_id,
-                "occurrence_id": row.occurrence_id,
-                "revision": row.revision,
-                "digest": bytes(row.digest),
-                "channel": row.channel,
-                "category": row.category,
-                "rule": reason,
-            },
-            message_id=row.id,
-            client_id=row.client_id,
-            branch_id=row.branch_id,
-        ),
-    )
-    close_finished(work, [row.submission_id])

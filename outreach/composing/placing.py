@@ -1,5 +1,6 @@
 """Putting composed messages into submissions: one for each policy that some of them fall under, branch by branch."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID
@@ -19,9 +20,10 @@ def place(
     work: Work, plan: Plan, messages: Sequence[NewMessage], tiers: Mapping[UUID, str], recipients: Recipients
 ) -> list[NewMessage]:
     """``messages``, each in the submission of the policy that it falls under. ``tiers``: client -> tier."""
+    found = _findings(plan, messages)
     policies = [
-        policy_of(plan, tiers.get(one.client_id, ""), one.findings, one.branch_id, recipients)
-        for one in messages
+        policy_of(plan, tiers.get(one.client_id, ""), findings, one.branch_id, recipients)
+        for one, findings in zip(messages, found, strict=True)
     ]
     wanted = {
         (policy.id, _owner(policy, one.branch_id)): policy
@@ -36,6 +38,17 @@ def place(
         replace(one, submission_id=submissions[policy.id, _owner(policy, one.branch_id)])
         for one, policy in zip(messages, policies, strict=True)
     ]
+
+
+def _findings(plan: Plan, messages: Sequence[NewMessage]) -> list[Sequence[Finding]]:
+    """What decides each message's policy. A client's alternatives are decided together with the first, whatever is
+    found in only one of them."""
+    if not plan.falls_through:
+        return [one.findings for one in messages]
+    together: dict[UUID, list[Finding]] = defaultdict(list)
+    for one in messages:
+        together[one.client_id] += one.findings
+    return [together[one.client_id] for one in messages]
 
 
 def policy_of(

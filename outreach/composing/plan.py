@@ -84,6 +84,7 @@ class Plan:
     attachments: tuple[str, ...] = ()  # as a payload names them; mail only
     due_on: date | None = None  # the date that the messages of a client-date job are about
     due_field: str = ""  # the column of client it is counted from
+    falls_through: bool = False  # each client's other channels are composed, too, as alternatives
     own_characters: int = 0  # of the author's own words: all of a free text, of a template what was filled in
 
 

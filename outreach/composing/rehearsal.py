@@ -265,7 +265,7 @@ def _clients(work: Work, plan: Plan, only: Audience, ids: Sequence[UUID], locale
         stopped = None
         if row.id not in in_it:
             stopped = in_words("not_in_audience", {}, locale)
-        elif left:
+        elif left and not messages:
             stopped = in_words(left[0].code, left[0].params, locale)
         found.append(_rehearsed(plan, row, messages[0] if messages else None, stopped))
     return found

@@ -21,6 +21,8 @@ from outreach.delivery.routes import PERSON, route
 from outreach.ledger.append import Entry, Opened, open_sealed, record_many
 from outreach.ledger.work import Work
 from outreach.messages.attachments import Contents, read_contents
+from outreach.messages.chains import FIRST_STOPPED, NOT_NEEDED
+from outreach.messages.fallthrough import before_sending, rest, take_next
 from outreach.messages.payload import Payload, digest, from_bytes
 from outreach.messages.recheck import facts_for, verdict
 from outreach.messages.states import State, move
@@ -60,6 +62,7 @@ class Claimed:
     attempts: int
     expires_at: datetime
     urgent: bool
+    fallback_of: UUID | None = None
     files: tuple[Contents, ...] = field(default=(), repr=False)
 
 
@@ -114,6 +117,8 @@ def claim_due(
             replace(item, files=tuple(files[line] for line in item.payload.attachments)) for item in claimed
         ]
     _write_claims(work, claimed, now, lease_seconds)
+    kept = {row.id for items in by_provider.values() for row, _, _ in items}
+    take_next(work, [row.id for row in rows if row.urgent and row.id not in kept])
     return claimed, len(rows)
 
 
@@ -127,8 +132,9 @@ def _last_look(work: Work, rows: Sequence[AnyRow], now: datetime) -> list[tuple[
     resting = held_branches(work.conn, {row.submission_id for row in rows})
     for submission_id, branch_id in resting:
         rest_held(work.conn, submission_id, [branch_id])
+    turns = _turns(work, rows)
     for row in rows:
-        if (row.submission_id, row.branch_id) in resting:
+        if (row.submission_id, row.branch_id) in resting or turns.get(row.id, "go") != "go":
             continue
         kept = opened.get(row.payload_id)
         binding = bound.get(row.id)
@@ -157,6 +163,22 @@ def _last_look(work: Work, rows: Sequence[AnyRow], now: datetime) -> list[tuple[
         else:
             fit.append((row, kept, from_bytes(kept.plaintext)))
     return fit
+
+
+def _turns(work: Work, rows: Sequence[AnyRow]) -> dict[UUID, str]:
+    """Of the alternatives among ``rows`` those whose turn it is not: the client was reached meanwhile, or another
+    channel is at it (again). They are stopped, or rest."""
+    alternatives = {row.id: row for row in rows if row.fallback_of is not None}
+    if not alternatives:
+        return {}
+    said = before_sending(work.conn, alternatives)
+    for message_id, (turn, channel) in said.items():
+        if turn == "rest":
+            rest(work.conn, message_id)
+        elif turn == "cancel":
+            code, params = (NOT_NEEDED, {"channel": channel}) if channel else (FIRST_STOPPED, {})
+            _stop(work, alternatives[message_id], State.CANCELLED, code, params)
+    return {message_id: turn for message_id, (turn, _) in said.items()}
 
 
 _KINDS = {
@@ -223,6 +245,7 @@ def _claimed(provider: str, row: AnyRow, opened: Opened, payload: Payload) -> Cl
         attempts=row.attempts + 1,
         expires_at=row.expires_at,
         urgent=row.urgent,
+        fallback_of=row.fallback_of,
     )
 
 

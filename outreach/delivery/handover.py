@@ -16,6 +16,7 @@ from outreach.delivery.claims import Claimed
 from outreach.delivery.tables import attempt
 from outreach.ledger.append import Entry, record, record_many
 from outreach.ledger.work import Work
+from outreach.messages.fallthrough import take_next
 from outreach.messages.payload import Payload
 from outreach.messages.states import State, move, move_one
 from outreach.messages.tables import message
@@ -47,7 +48,9 @@ def hand_over(work: Work, claimed: Sequence[Claimed], now: datetime) -> None:
     for item in claimed:
         publish(
             work,
-            MessageHandedOver(item.message_id, item.client_id, item.branch_id, item.channel, item.expires_at),
+            MessageHandedOver(
+                item.message_id, item.client_id, item.branch_id, item.channel, item.expires_at, item.urgent
+            ),
         )
 
 
@@ -96,6 +99,7 @@ def settle_handed_over(work: Work, message_id: UUID, *, reached: bool) -> None:
             branch_id=row.branch_id,
         ),
     )
+    take_next(work, [message_id])
 
 
 def _entry(item: Claimed, now: datetime) -> Entry:
@@ -118,6 +122,7 @@ def _entry(item: Claimed, now: datetime) -> Entry:
             "outcome": "accepted",
             "started_at": now,
             "urgent": item.urgent,
+            "fallback_of": item.fallback_of,
         },
         sealed=item.opened.ref,
         message_id=item.message_id,

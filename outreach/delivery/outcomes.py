@@ -13,12 +13,13 @@ from uuid import UUID
 from sqlalchemy import text
 
 from outreach.core import clock
-from outreach.core.events import MessageUnreachable, publish
 from outreach.delivery.channels.base import Accepted, ChannelError
 from outreach.delivery.claims import Claimed
 from outreach.delivery.receipts import settle_receipts
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
+from outreach.messages.chains import UNKNOWN_GIVEN_UP
+from outreach.messages.fallthrough import take_next
 
 MAX_ATTEMPTS = 8
 _FIRST_BACKOFF = 15.0
@@ -53,7 +54,8 @@ _FINISH_ATTEMPTS = text(
 _FINISH_MESSAGES = text(
     """
     UPDATE message m
-       SET state = o.state, state_at = :now, reason = o.reason,
+       SET state = CASE WHEN m.reason = :given_up AND o.state = 'approved' THEN 'failed' ELSE o.state END,
+           state_at = :now, reason = o.reason,
            reason_params = CASE WHEN o.reason IS NOT NULL
                                 THEN jsonb_build_object('code', o.code, 'text', o.words) END,
            due_at = o.due, lease_until = NULL,
@@ -132,9 +134,8 @@ def record_outcomes(work: Work, outcomes: Sequence[Outcome]) -> None:
     judged = [item for item in judged if item[0].claimed.attempt_id in fresh]
     moved = _write_messages(work, judged, now)
     record_many(work, [_entry(*item) for item in judged if item[2] != "approved"])
-    for outcome, _, state, _, _ in judged:
-        if state == "failed" and outcome.claimed.urgent and outcome.claimed.message_id in moved:
-            publish(work, MessageUnreachable(outcome.claimed.message_id, outcome.claimed.client_id))
+    ended = [outcome.claimed for outcome, _, state, _, _ in judged if state == "failed"]
+    take_next(work, [item.message_id for item in ended if item.urgent and item.message_id in moved])
     settle_receipts(work, [outcome.claimed.message_id for outcome in outcomes])
 
 
@@ -164,6 +165,7 @@ def _write_messages(work: Work, judged: Sequence[Judged], now: datetime) -> set[
         _FINISH_MESSAGES,
         {
             "now": now,
+            "given_up": UNKNOWN_GIVEN_UP,  # the next channel was taken: it is not tried again
             "ids": [item[0].claimed.message_id for item in judged],
             "months": [item[0].claimed.scheduled_month for item in judged],
             "tokens": [item[0].claimed.attempt_id for item in judged],
@@ -208,6 +210,7 @@ def _entry(
             "rule": reason,
             "started_at": outcome.started_at,
             "urgent": item.urgent,
+            "fallback_of": item.fallback_of,
         },
         sealed=item.opened.ref,
         message_id=item.message_id,

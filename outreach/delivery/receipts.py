@@ -16,6 +16,7 @@ from outreach.core.ids import new_id
 from outreach.delivery.tables import attempt, receipt
 from outreach.ledger.append import Entry, record
 from outreach.ledger.work import Work
+from outreach.messages.fallthrough import take_next
 from outreach.messages.states import State, move
 from outreach.messages.tables import message
 
@@ -112,12 +113,12 @@ def _message_of(work: Work, provider_ref: str) -> UUID | None:
 
 _OPEN = text(
     """
-    SELECT r.message_id, m.scheduled_month, m.state,
+    SELECT r.message_id, m.scheduled_month, m.state, m.urgent,
            bool_or(r.status = 'delivered') AS delivered, bool_or(r.status = 'undelivered') AS undelivered,
            array_agg(r.id) AS receipts
       FROM receipt r JOIN message m ON m.id = r.message_id
      WHERE NOT r.settled AND r.message_id = ANY(:ids)
-     GROUP BY r.message_id, m.scheduled_month, m.state
+     GROUP BY r.message_id, m.scheduled_month, m.state, m.urgent
      ORDER BY r.message_id
     """
 )
@@ -137,6 +138,8 @@ def settle_receipts(work: Work, message_ids: Iterable[UUID]) -> int:
         select(message.c.id).where(message.c.id.in_(ids)).order_by(message.c.id).with_for_update()
     )
     moved = 0
+    ended: set[UUID] = set()
+    reached: set[UUID] = set()
     for row in work.conn.execute(_OPEN, {"ids": ids}).all():
         state = State(row.state)
         target = State.DELIVERED if row.delivered else State.UNDELIVERED if row.undelivered else None
@@ -165,4 +168,10 @@ def settle_receipts(work: Work, message_ids: Iterable[UUID]) -> int:
         elif row.state in {State.CLAIMED.value, State.APPROVED.value}:
             continue
         work.conn.execute(update(receipt).where(receipt.c.id.in_(row.receipts)).values(settled=True))
+        if row.urgent:
+            ended.add(row.message_id)
+            if row.delivered:
+                # Also of one that had been given up: another channel is not needed then.
+                reached.add(row.message_id)
+    take_next(work, ended, reached=reached)
     return moved

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import select, text
@@ -18,6 +17,9 @@ from outreach.delivery.tables import attempt, receipt
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.tables import ledger_pending
 from outreach.ledger.work import Opener, Work
+from outreach.messages.chains import NEVER_WENT, UNKNOWN_GIVEN_UP
+from outreach.messages.fallthrough import take_next
+from outreach.messages.left_behind import not_needed_any_more
 from outreach.messages.states import State, move, move_one
 from outreach.messages.tables import message
 
@@ -89,6 +91,7 @@ def release_leases(work: Work) -> tuple[int, int]:
 def expire_waiting(work: Work) -> int:
     """Expire what waits past its time, visibly."""
     expired = 0
+    not_needed_any_more(work, clock.now(), _BATCH)
     for state in (State.HELD, State.RETURNED, State.APPROVED):
         due = (
             select(message.c.id)
@@ -196,10 +199,23 @@ def _settle(open_work: Opener, message_id: UUID, fate: Fate, reference: str) -> 
 
 
 def settle(work: Work, message_id: UUID, fate: Fate, reference: str, *, basis: str) -> int:
-    """Settle an unknown outcome by what ``basis`` (lookup, person) found. Raises Conflict when it is settled."""
+    """Settle an unknown outcome by what ``basis`` (lookup, person) found. Raises Conflict when it is settled.
+
+    What was never sent goes now; but not when the next channel was taken meanwhile: the client has it by that.
+    """
     target = _TARGETS[fate]
-    columns: dict[str, Any] = {"due_at": clock.now(), "claim_token": None} if target is State.APPROVED else {}
-    move_one(work.conn, State.UNKNOWN, target, message_id, **columns)
+    known = message.c.reason.is_distinct_from(UNKNOWN_GIVEN_UP)
+    if target is not State.APPROVED:
+        move_one(work.conn, State.UNKNOWN, target, message_id)
+    elif not move(
+        work.conn,
+        State.UNKNOWN,
+        State.APPROVED,
+        (message.c.id == message_id) & known,
+        due_at=clock.now(),
+        claim_token=None,
+    ):
+        move_one(work.conn, State.UNKNOWN, State.FAILED, message_id, reason=NEVER_WENT)
     record_many(
         work,
         [
@@ -210,4 +226,5 @@ def settle(work: Work, message_id: UUID, fate: Fate, reference: str, *, basis: s
             )
         ],
     )
+    take_next(work, [message_id])
     return 1

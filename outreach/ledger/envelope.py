@@ -85,11 +85,11 @@ def _kind(names: str) -> frozenset[str]:
 _MESSAGE = (
     "submission_id occurrence_id revision digest channel address_hash category language author_id template"
     " template_version job policy policy_version lexicon_digest decision_id standing_approval_id rule article"
-    " send_date urgent segments"
+    " send_date urgent segments fallback_of"
 )
 _SENDING = (
     f"{_MESSAGE} attempt_id attempt_number wire_digest provider provider_ref provider_status error_code outcome"
-    " started_at fallback_of"
+    " started_at"
 )
 _DECIDING = (
     "decision_id submission_id occurrence_id standing_approval_id verb mode revision digest manifest_digest count"
@@ -105,6 +105,8 @@ KINDS: dict[str, frozenset[str]] = {
     "message.suppressed": _kind(f"{_MESSAGE} reply_id basis"),
     "message.expired": _kind(_MESSAGE),
     "message.cancelled": _kind(_MESSAGE),
+    # the one before (fallback_of) did not reach the client: this one's turn has come
+    "fall_through": _kind(_MESSAGE),
     "message.revised": _kind(_MESSAGE),
     # what settled an unknown: a receipt, a look-up at the provider, or a person
     "settled": _kind(f"{_SENDING} receipt_id basis"),

@@ -48,6 +48,7 @@ class NewMessage:
     expires_at: datetime
     payload: Payload
     reason: str | None = None
+    fallback_of: UUID | None = None  # goes only if that one did not reach the client
 
 
 _MESSAGE: tuple[tuple[str, str], ...] = (
@@ -85,6 +86,7 @@ _MESSAGE: tuple[tuple[str, str], ...] = (
     ("time_zone", "text"),
     ("expires_at", "timestamptz"),
     ("created_at", "timestamptz"),
+    ("fallback_of", "uuid"),
     ("text_hash", "bytea"),
 )
 _REVISION: tuple[tuple[str, str], ...] = (
@@ -165,6 +167,7 @@ def _message_row(item: NewMessage, digest_: bytes, sealed_id: UUID, now: datetim
         item.time_zone,
         item.expires_at,
         now,
+        item.fallback_of,
     )
 
 

@@ -11,6 +11,8 @@ from outreach.core import clock
 from outreach.core.events import ContactChanged, FeedItemSuperseded
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
+from outreach.messages.closing import close_finished
+from outreach.messages.fallthrough import take_next
 from outreach.messages.recheck import facts_for, verdict
 from outreach.messages.rules import Verdict
 from outreach.messages.states import WAITING, State, move
@@ -107,6 +109,8 @@ def stop(work: Work, stopping: Sequence[tuple[Row[Any], Verdict]]) -> int:
             moved_ids |= moved
             entries += [_entry(row, target, code) for row in rows if row.id in moved]
     record_many(work, entries)
+    urgent = [row.id for row, _ in stopping if row.urgent and row.id in moved_ids]
+    take_next(work, urgent, locked=True)
     close_finished(work, {row.submission_id for row, _ in stopping})
     return len(moved_ids)
 
@@ -148,18 +152,3 @@ def _entry(row: Row[Any], target: State, code: str) -> Entry:
 
 
 _LOCK = text("SELECT id FROM submission WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
-_CLOSE = text(
-    """
-    UPDATE submission s SET state = 'closed'
-     WHERE s.id = ANY(:ids) AND s.state = 'open'
-       AND NOT EXISTS (SELECT FROM message m WHERE m.submission_id = s.id AND m.state IN ('held', 'returned'))
-    """
-)
-
-
-def close_finished(work: Work, submission_ids: Iterable[UUID]) -> None:
-    """Close the submissions in which nothing waits for a decision any more, so that no inbox shows them.
-
-    The table belongs to review, a room above; the messages that make it so belong here.
-    """
-    work.conn.execute(_CLOSE, {"ids": sorted(set(submission_ids))})

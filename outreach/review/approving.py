@@ -3,17 +3,19 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, exists, func, update
+from sqlalchemy import ColumnElement, Row, exists, func, update
 
 from outreach.core import clock
 from outreach.core.access import Grant
 from outreach.core.engine import defer
 from outreach.core.errors import Forbidden, RuleBroken
 from outreach.ledger.work import Work
+from outreach.messages.chains import WAITS
+from outreach.messages.fallthrough import take_next
 from outreach.messages.recheck import facts_for, verdict
 from outreach.messages.rules import Verdict as RuleVerdict
 from outreach.messages.states import State
@@ -64,6 +66,8 @@ class Decided:
     at: datetime
     undo_until: datetime
     set_aside: tuple[SetAside, ...] = field(default=())
+    alternatives: int = 0  # of ``count``: what goes only if another did not reach its client
+    left: int = 0  # of a batch: what left it while it was being read
 
     @property
     def suppressed(self) -> int:
@@ -117,6 +121,7 @@ def approve_locked(
         at,
         min((verdict.undo_until for _, verdict in made), default=at),
         tuple(aside),
+        sum(row.fallback_of is not None for row in fit),
     )
 
 
@@ -164,17 +169,20 @@ def _decide(
         endorse_bound(work, decision_id, part.step, bounds, months, allowed)
         _let_go(work, submission, part.step)
     else:
+        firsts = [one for one, row in zip(bounds, part.rows, strict=True) if row.fallback_of is None]
         move_bound(
             work,
             decision_id,
             State.APPROVED,
-            bounds,
+            firsts,
             months,
-            allowed,
+            allowed & message.c.fallback_of.is_(None),
             decision_id=decision_id,
             due_at=func.greatest(message.c.send_at, made.undo_until),
         )
         _wait(work, waits, made.undo_until)
+        if len(firsts) < len(bounds):
+            _let_rest(work, decision_id, part.rows, months, allowed)
         if submission.branch_id is None:
             held = held_branches(work.conn, [submission.id])
             rest_held(work.conn, submission.id, {branch_id for _, branch_id in held})
@@ -182,6 +190,28 @@ def _decide(
     if part.verb != "endorse":
         _wake(work, submission, min(row.send_at for row in part.rows), made.undo_until)
     return decision_id, made
+
+
+def _let_rest(
+    work: Work, decision_id: UUID, rows: Sequence[Row[Any]], months: set[date], allowed: ColumnElement[bool]
+) -> None:
+    """Approve the alternatives among ``rows``: due at no time, until the one before did not reach its client. Where
+    that is known already, they go."""
+    alternatives = [row for row in rows if row.fallback_of is not None]
+    move_bound(
+        work,
+        decision_id,
+        State.APPROVED,
+        [bound(row) for row in alternatives],
+        months,
+        allowed & message.c.fallback_of.is_not(None),
+        decision_id=decision_id,
+        due_at=None,
+        reason=WAITS,
+        params={},
+    )
+    together = {row.id for row in rows}
+    take_next(work, [row.id for row in alternatives if row.fallback_of not in together])
 
 
 def _let_go(work: Work, about: Submission, step: int) -> None:

@@ -17,6 +17,7 @@ from outreach.core import clock
 from outreach.core.access import Permission, require, visible
 from outreach.core.errors import BadInput, NotFound
 from outreach.ledger.work import Work
+from outreach.messages.fallthrough import take_next
 from outreach.messages.states import State
 from outreach.messages.tables import message
 from outreach.review.approving import (
@@ -145,6 +146,8 @@ def _refuse(
         params = {"reasons": list(codes), "decision_id": str(decision_id)}
         move_bound(work, decision_id, target, bounds, months, reason=target.value, params=params, endorsed=0)
         record_decision(work, submission, made, decision_id, bounds, {row.id: row for row in rows})
+        if target is State.REJECTED:
+            take_next(work, [row.id for row in rows], locked=True)
         refresh_state(work.conn, [submission.id])
         outcomes.append(Decided((decision_id,), verb, len(rows), at, at))
     return _joined(verb, at, outcomes)
@@ -218,4 +221,5 @@ def _joined(verb: str, at: datetime, outcomes: Sequence[Decided]) -> Decided:
         at=at,
         undo_until=min((outcome.undo_until for outcome in outcomes), default=at),
         set_aside=tuple(item for outcome in outcomes for item in outcome.set_aside),
+        alternatives=sum(outcome.alternatives for outcome in outcomes),
     )

@@ -183,8 +183,10 @@ def firm_submissions(work: Work, limit: int = 100) -> list[FirmLine]:
 
 _GO_ON = text(
     """
-    UPDATE message m SET due_at = greatest(m.send_at, d.undo_until, CAST(:now AS timestamptz)), reason = NULL,
-                         reason_params = NULL
+    UPDATE message m
+       SET due_at = CASE WHEN m.fallback_of IS NULL
+                         THEN greatest(m.send_at, d.undo_until, CAST(:now AS timestamptz)) END,
+           reason = CASE WHEN m.fallback_of IS NOT NULL THEN 'waits_for_first' END, reason_params = NULL
       FROM decision d
      WHERE m.submission_id = :submission AND m.branch_id = :branch AND m.state = 'approved' AND m.reason = :why
        AND d.id = m.decision_id

@@ -18,7 +18,7 @@ from outreach.ledger.append import Entry, record
 from outreach.ledger.work import Work
 from outreach.messages.tables import message
 from outreach.review.approving import check_may_decide
-from outreach.review.batch import Sampled, approvable_at_once, draw, sample_of
+from outreach.review.batch import Sampled, approvable_at_once, draw, sample_of, standing_in
 from outreach.review.binding import submission_fields
 from outreach.review.claims import check_claim
 from outreach.review.manifest import Bound
@@ -37,15 +37,13 @@ def stop_if_sampled(work: Work, about: Submission, rows: Sequence[Row[Any]]) -> 
     if about.mode == "each" or about.stopped_at is not None or not plain:
         return False
     policy = policy_for(work.conn, about.policy_version_id)
-    waiting = [
-        Bound(row.id, row.revision, bytes(row.digest))
-        for row in work.conn.execute(
-            select(message.c.id, message.c.revision, message.c.digest).where(
-                approvable_at_once(about), in_turn(work, about, policy)
-            )
+    there = work.conn.execute(
+        select(message.c.id, message.c.revision, message.c.digest, message.c.fallback_of).where(
+            approvable_at_once(about), in_turn(work, about, policy)
         )
-    ]
-    if plain.isdisjoint(draw(about, waiting, policy)):
+    ).all()
+    waiting = [Bound(row.id, row.revision, bytes(row.digest)) for row in there]
+    if plain.isdisjoint(draw(about, waiting, policy, standing_in(there))):
         return False
     work.conn.execute(
         update(submission)

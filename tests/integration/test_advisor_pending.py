@@ -245,12 +245,10 @@ def test_a_personal_greeting_leaves_the_batch_and_is_decided_by_itself(
         line = own_message(work, chosen)
         assert line.why is not None
         assert (line.written_by_me, line.revision) == (False, 2)
-    with open_work(manager) as work, pytest.raises(Conflict):
-        approve_batch(work, submission_id, seen.manifest_digest, set(seen.message_ids))
     with open_work(manager) as work:
-        now = sample_of(work, submission_id)
-        assert (seen.count, now.count) == (3, 2)
-        approve_batch(work, submission_id, now.manifest_digest, set(now.message_ids))
+        assert (seen.count, sample_of(work, submission_id).count) == (3, 2)
+        done = approve_batch(work, submission_id, seen.manifest_digest, set(seen.message_ids))
+        assert (done.count, done.left) == (2, 1)
         assert states(work, (chosen, *others)) == ["held", "approved", "approved"]
         assert _submission_state(work, chosen) == "open"
         approve(work, [chosen], as_read(work, (chosen,)))
@@ -280,8 +278,6 @@ def test_what_is_decided_is_not_changed_any_more(open_work: Opener, people: Firm
     attempts: list[Callable[[Work], object]] = [
         lambda work: personalise(work, one, 1, BETTER),
         lambda work: resubmit(work, one, 1, "", BETTER),
-        lambda work: skip(work, one, "later"),
-        lambda work: withdraw(work, one),
     ]
     for attempt in attempts:
         with open_work(me) as work, pytest.raises(Conflict) as told:
@@ -289,6 +285,23 @@ def test_what_is_decided_is_not_changed_any_more(open_work: Opener, people: Firm
         assert "approved" in told.value.message
     with open_work() as work:
         assert states(work, (one,)) == ["approved"]
+
+
+@freeze_time(NOW)
+@pytest.mark.parametrize(("act", "reason"), [(skip, "skipped"), (withdraw, "withdrawn")])
+def test_what_is_approved_is_taken_back_until_it_is_on_its_way(
+    open_work: Opener, people: Firm, me: Actor, act: Callable[[Work, UUID], None], reason: str
+) -> None:
+    one, late = _queued(open_work, people, me), _queued(open_work, people, me)
+    with open_work(people.b01.manager) as work:
+        approve(work, [one, late], as_read(work, (one, late)))
+        work.conn.execute(text("UPDATE message SET state = 'claimed' WHERE id = :id"), {"id": late})
+    with open_work(me) as work:
+        act(work, one)
+        row = _row(work, one)
+        assert (row.state, row.reason, row.due_at) == ("cancelled", reason, None)
+    with open_work(me) as work, pytest.raises(Conflict, match="claimed"):
+        act(work, late)
 
 
 # ── skipped and withdrawn ─────────────────────────────────────────────────────────────────────────────────
@@ -355,8 +368,10 @@ def test_skipping_while_a_manager_decides_waits_its_turn(open_work: Opener, peop
             running = pool.submit(late)
             until_blocked(open_work)
             approve(work, [one], read)
-        with pytest.raises(Conflict, match="approved"):
-            running.result(timeout=20)
+        running.result(timeout=20)
+    with open_work() as work:
+        row = _row(work, one)
+        assert (row.state, row.reason, row.decision_id is not None) == ("cancelled", "skipped", True)
 
 
 # ── walls ─────────────────────────────────────────────────────────────────────────────────────────────────

@@ -96,7 +96,9 @@ class Post:
             if not urgent:
                 work.conn.execute(text("UPDATE message SET urgent = false"))
             rows = work.conn.execute(
-                select(message.c.id, message.c.client_id).where(message.c.occurrence_id == occurrence_id)
+                select(message.c.id, message.c.client_id).where(
+                    message.c.occurrence_id == occurrence_id, message.c.fallback_of.is_(None)
+                )
             ).all()
         by_client = {row.client_id: row.id for row in rows}
         return [by_client[one] for one in clients]
@@ -165,7 +167,9 @@ class Post:
     def due_now(self) -> None:
         """Let every back-off be over."""
         with self.open_work() as work:
-            work.conn.execute(text("UPDATE message SET due_at = now() WHERE state = 'approved'"))
+            work.conn.execute(
+                text("UPDATE message SET due_at = now() WHERE state = 'approved' AND due_at IS NOT NULL")
+            )
 
     def entries(self, kind: str, message_id: UUID) -> int:
         """How many entries of a kind the ledger has about a message."""

@@ -106,6 +106,7 @@ KINDS: dict[str, Pair] = {
     "message.suppressed": ("停发", "Suppressed"),
     "message.expired": ("过期", "Expired"),
     "message.cancelled": ("取消", "Cancelled"),
+    "fall_through": ("改用下一渠道", "Next channel taken"),
     "message.revised": ("修改", "Revised"),
     "settled": ("核定结果", "Outcome settled"),
     "receipt": ("回执", "Receipt"),
