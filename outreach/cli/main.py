@@ -32,7 +32,7 @@ COMMANDS: dict[str, str] = {
     "absence": "outreach.cli.absence",
     "material": "outreach.cli.material",
     "delivery": "outreach.cli.delivery",
-    "report": "outreach.cli.report",
+    "notices": "outreach.cli.notices",
     "report": "outreach.cli.report",
     "archive": "outreach.cli.archive",
 }

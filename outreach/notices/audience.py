@@ -35,8 +35,9 @@ def on_submission_held(work: Work, event: SubmissionHeld) -> None:
     tell_deciders(work, event.submission_id)
 
 
-def tell_deciders(work: Work, submission_id: UUID) -> int:
-    """Tell whose turn it is: at once when it is urgent, gathered otherwise; returns how many were told."""
+def tell_deciders(work: Work, submission_id: UUID, but: UUID | None = None) -> int:
+    """Tell whose turn it is, ``but`` for one who knows: at once when it is urgent, gathered otherwise; returns how many
+    were told."""
     steps = held(work.conn, [submission_id]).get(submission_id)
     if not steps:
         return 0
@@ -45,7 +46,7 @@ def tell_deciders(work: Work, submission_id: UUID) -> int:
     told = 0
     for endorsed, count in sorted(steps.items()):
         roles = policy.steps[min(endorsed, len(policy.steps) - 1)]
-        people = deciders(work, row, roles) - (_endorsers(work, row.id) if endorsed else set())
+        people = deciders(work, row, roles) - (_endorsers(work, row.id) if endorsed else set()) - {but}
         params = named(work, row) | {"count": count, "urgent": row.urgent}
         if len(policy.steps) > 1:
             params["step"] = endorsed + 1

@@ -53,7 +53,7 @@ def on_decision_made(work: Work, event: DecisionMade) -> None:
     if verb == "return" and row.stopped_at is not None and abs(row.stopped_at - made.at) < _STOPPED_WITHIN:
         _tell_stopped(work, row, made, because)
     if verb == "undo":
-        tell_deciders(work, row.id)
+        tell_deciders(work, row.id, but=made.undone_by)
     if row.branch_id is None and verb == "approve":
         said = {key: value for key, value in named(work, row).items() if key in ("title", "category")}
         tell(work, branches_concerned(work, row.id), "firm_approved", said)

@@ -20,7 +20,7 @@ from outreach.core.errors import BadInput, NotFound
 from outreach.delivery.replies import list_replies, replies_by_id
 from outreach.messages.leftout import LeftOutLine, left_out_by_rule, list_left_out
 from outreach.messages.reasons import words
-from outreach.notices.outbox import mark_seen, unseen
+from outreach.notices.outbox import unseen
 from outreach.people.importing.rejects import formula_safe
 from outreach.web import overview
 from outreach.web.compose import pieces
@@ -56,13 +56,6 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 safe=safe_path,
                 today=clock.today(desk.site.settings.zone),
             )
-
-    @routes.post("/notices/seen")
-    def seen(desk: here, csrf: Annotated[str, Form()] = "") -> Response:
-        desk.check_form(csrf)
-        with desk.work() as work:
-            mark_seen(work)
-        return desk.go("/")
 
     @routes.get("/left-out")
     def left_out(
