@@ -4,7 +4,7 @@ A free text is dressed like a template: the SMS signature before it, the disclos
 the contacts of a mail (art. 40, 50), and how to opt out.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -78,6 +78,22 @@ class RequestDraft:
 def offered_templates(work: Work) -> list[TemplateVersion]:
     """The templates that an advisor may start from: those that only a job can fill are left out."""
     return [one for one in templates_in_force(work.conn) if not _sources(one.meta) & _FROM_JOBS]
+
+
+def by_occasion(templates: Iterable[TemplateVersion]) -> list[tuple[str, list[TemplateVersion]]]:
+    """(category, its templates) in the order of the categories; within one the festivals as the year brings them,
+    then other occasions, then the rest, by name."""
+    place = {name: number for number, name in enumerate(FESTIVALS)}
+    ordered = sorted(
+        templates,
+        key=lambda one: (
+            place.get(one.meta.occasion or "", len(place) + (one.meta.occasion is None)),
+            one.meta.occasion or "",
+            one.name,
+        ),
+    )
+    groups = [(name, [one for one in ordered if one.meta.category == name]) for name in CATEGORIES]
+    return [(name, found) for name, found in groups if found]
 
 
 def own_variables(template: TemplateVersion) -> list[str]:

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from itertools import pairwise
 from typing import Annotated
 from uuid import UUID
 
@@ -16,7 +15,14 @@ from fastapi import APIRouter, Depends, Form, Query, Request
 from fastapi.responses import Response
 from starlette.concurrency import run_in_threadpool
 
-from outreach.composing.drafts import CHANNELS, LARGEST, RequestDraft, asked_for, offered_templates
+from outreach.composing.drafts import (
+    CHANNELS,
+    LARGEST,
+    RequestDraft,
+    asked_for,
+    by_occasion,
+    offered_templates,
+)
 from outreach.composing.keeping import close_draft, discard_draft, keep_draft, open_draft
 from outreach.composing.requests import PreviewItem, Queued, preview_request, queue_request, try_words
 from outreach.content.formats import CATEGORIES, LANGUAGES
@@ -27,7 +33,6 @@ from outreach.messages.attached import attached_of
 from outreach.messages.attachments import attachments_among
 from outreach.messages.files import LARGEST as FILE_LARGEST
 from outreach.messages.files import MOST
-from outreach.messages.findings import Finding
 from outreach.messages.material import offered_material
 from outreach.people.picking import (
     Pick,
@@ -51,14 +56,6 @@ TIERS = ("diamond", "platinum", "gold", "silver", "vip", "core", "ordinary")
 STATUSES = ("normal", "dormant", "frozen", "closed")
 _VALUE = "value."
 _MOST_FIELDS = 1400
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """A stretch of a preview's text, and what was found in it."""
-
-    text: str
-    finding: Finding | None
 
 
 @dataclass(frozen=True)
@@ -165,7 +162,12 @@ def _act(desk: Desk, fields: Fields, files: list[HandedIn]) -> Response:
                 draft = replace(draft, client_ids=())
     except OutreachError as error:
         return _form(desk, written, error=error)
-    rest = "\n".join(one.text for one in unmatched) if written.act == "paste" else written.pasted
+    rest = written.pasted
+    if written.act == "paste":
+        # What fits nobody is what the field holds from now on: its lines are numbered as they stand there.
+        lines = written.pasted.splitlines()
+        rest = "\n".join(lines[one.line - 1].strip() for one in unmatched)
+        unmatched = [replace(one, line=number) for number, one in enumerate(unmatched, 1)]
     return _form(desk, replace(written, draft=draft, pasted=rest), unmatched=unmatched)
 
 
@@ -334,7 +336,7 @@ def _form(
             tags=tags_in_use(work),
             tiers=TIERS,
             statuses=STATUSES,
-            templates=templates,
+            templates=by_occasion(templates),
             variables={one.name: asked_for(one, desk.locale) for one in templates},
             categories=CATEGORIES,
             channels=CHANNELS,
@@ -380,13 +382,3 @@ def _sms(item: PreviewItem | None) -> SmsLength | None:
 def pieces(item: PreviewItem) -> list[Piece]:
     """A preview's text in stretches: slots, and what was found."""
     return pieces_of(parts_of(item.text, item.source or None), item.findings)
-
-
-def stretches(text: str, findings: tuple[Finding, ...]) -> list[Stretch]:
-    """``text`` cut where a finding begins or ends."""
-    found = [one for one in findings if one.field == "text" and one.end > one.start]
-    cuts = sorted({0, len(text)} | {one.start for one in found} | {one.end for one in found})
-    return [
-        Stretch(text[start:end], next((one for one in found if one.start <= start and end <= one.end), None))
-        for start, end in pairwise(cuts)
-    ]

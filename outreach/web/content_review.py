@@ -24,10 +24,10 @@ from outreach.people.staff import staff_names
 from outreach.review.impact import impact_of
 from outreach.review.submissions import decided_under
 from outreach.web.background import Background, Task
-from outreach.web.compose import stretches
 from outreach.web.content_files import groups_of, title_of
 from outreach.web.content_words import in_words
 from outreach.web.frame import STATUS, Desk
+from outreach.web.pieces import stretches
 
 
 def router(desk: Callable[[Request], Desk]) -> APIRouter:

@@ -14,8 +14,8 @@ from outreach.content.in_force import reasons_in_force, templates_in_force
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, OutreachError, RuleBroken
 from outreach.messages.findings import Finding, read_findings
-from outreach.web.compose import stretches
 from outreach.web.frame import Desk
+from outreach.web.pieces import stretches
 
 PAGE = 50
 STATES = (

@@ -31,3 +31,21 @@ def pieces_of(parts: Sequence[Part], findings: Sequence[Finding]) -> list[Piece]
             made.append(Piece(part.text[start - at : stop - at], part.origin, finding))
         at = end
     return made
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of a preview's text, and what was found in it."""
+
+    text: str
+    finding: Finding | None
+
+
+def stretches(text: str, findings: tuple[Finding, ...]) -> list[Stretch]:
+    """``text`` cut where a finding begins or ends."""
+    found = [one for one in findings if one.field == "text" and one.end > one.start]
+    cuts = sorted({0, len(text)} | {one.start for one in found} | {one.end for one in found})
+    return [
+        Stretch(text[start:end], next((one for one in found if one.start <= start and end <= one.end), None))
+        for start, end in pairwise(cuts)
+    ]

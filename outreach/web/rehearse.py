@@ -13,8 +13,8 @@ from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, NotFound, OutreachError
 from outreach.core.ids import new_id
 from outreach.scheduling.jobs import titles_in_force
-from outreach.web.compose import stretches
 from outreach.web.frame import Desk, mail_page
+from outreach.web.pieces import stretches
 
 SIZES = (3, 5, 10, 20)
 
