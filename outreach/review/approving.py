@@ -31,7 +31,7 @@ from outreach.review.binding import (
     record_decision,
     write_decision,
 )
-from outreach.review.eyes import endorsed_before, other_eyes, own_words
+from outreach.review.eyes import endorsed_before, other_eyes
 from outreach.review.holding import held_branches, rest_held
 from outreach.review.policies import Policy, refusal
 from outreach.review.questions import check_no_open_question
@@ -297,9 +297,10 @@ def check_may_decide(
 
 
 def check_approvable(work: Work, rows: Sequence[Row[Any]]) -> None:
-    """Raise RuleBroken for blocked messages, and for words of the actor's own (P2).
+    """Raise RuleBroken for blocked messages and for what compliance was asked about.
 
-    This gives the words; the UPDATE that approves checks both again.
+    This gives the words; the UPDATE that approves checks again. Four eyes are asked for where it is known as whom the
+    actor decides (``whose``), and in that UPDATE.
     """
     locale = work.settings.locale
     blocked = [row for row in rows if row.blocked]
@@ -317,17 +318,6 @@ def check_approvable(work: Work, rows: Sequence[Row[Any]]) -> None:
     check_no_open_question(work, rows)
     if work.actor.staff_id is None:
         raise Forbidden("Only a person approves.", mend="Sign in as somebody who may decide.")
-    # For whom they stand in, and who endorsed, is asked where it is known as whom they decide (``approve_locked``).
-    own = own_words(work.conn, work.actor.staff_id, (row.id for row in rows))
-    if own:
-        words = refuse("four_eyes", locale)
-        raise RuleBroken(
-            words.reason,
-            rule=words.rule,
-            article=words.article,
-            mend=words.mend,
-            messages=sorted(str(message_id) for message_id in own),
-        )
 
 
 def _chunks(ids: list[UUID]) -> Iterator[list[UUID]]:

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from sqlalchemy import select, text
 
 from outreach.auth.passwords import set_password
 from outreach.composing.requests import RequestDraft, queue_request
+from outreach.core import clock
 from outreach.core.database import Database
 from outreach.core.settings import Settings
 from outreach.ledger.seal import KeyRing
@@ -181,3 +183,23 @@ def test_the_year_ahead_is_printed(open_work: Opener, people: Firm, line: Line) 
     refused = line("manager", "calendar", "--year", "1800")
     assert refused.returncode == 1
     assert "The calendar knows" in refused.stderr
+
+
+def test_an_absence_is_set_listed_and_ended(line: Line, people: Firm) -> None:
+    done = line("manager", "absence", "set", "--from", "2026-01-01", "--until", "2026-01-02")
+    assert done.returncode == 1
+    assert "after now" in done.stderr
+    first, last = (f"{clock.now().date() + timedelta(days=n)}" for n in (0, 6))
+    done = line(
+        "manager", "absence", "set", "--from", first, "--until", last, "--deputy", "B01-A1", "--note", "休假"
+    )
+    assert done.returncode == 0, done.stderr
+    absence_id = done.stdout.split()[1]
+    listed = line("manager", "absence", "list").stdout
+    assert absence_id in listed
+    assert people.b01.advisor.name in listed
+    assert "休假" in listed
+    assert absence_id not in line("other", "absence", "list").stdout
+    assert line("other", "absence", "end", absence_id).returncode == 1
+    assert line("manager", "absence", "end", absence_id).stdout == "ended\n"
+    assert absence_id not in line("manager", "absence", "list").stdout
