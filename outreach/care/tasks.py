@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, tuple_, update
+from sqlalchemy import exists, func, or_, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.care.owners import owner_of
@@ -114,21 +114,29 @@ def open_tasks(
     mine: bool = False,
     owner: UUID | None = None,
     kind: str | None = None,
+    urgent: bool = False,
+    occurrence_id: UUID | None = None,
     after: tuple[datetime, UUID] | None = None,
     limit: int = 50,
 ) -> list[Task]:
     """Open tasks in the actor's scope, the one due first on top; ``mine``: only those the actor owns; ``owner``: only
     those that person owns.
 
-    ``after``: (due_by, id) of the last one seen. An advisor sees their own and those that have no owner.
+    ``urgent``: only what an urgent message left to do, of one occurrence if it is given. ``after``: (due_by, id) of
+    the last one seen. An advisor sees their own and those that have no owner.
     """
-    query = select(*_columns()).select_from(_joined()).where(task.c.done_at.is_(None), _in_scope(work))
+    query = select(*_columns()).select_from(_joined()).where(task.c.done_at.is_(None), in_scope(work))
     if mine:
         query = query.where(task.c.owner_id == work.actor.staff_id)
     if owner is not None:
         query = query.where(task.c.owner_id == owner)
     if kind is not None:
         query = query.where(task.c.kind == kind)
+    if urgent:
+        about = exists().where(message.c.id == task.c.message_id, message.c.urgent)
+        if occurrence_id is not None:
+            about = about.where(message.c.occurrence_id == occurrence_id)
+        query = query.where(about)
     if after is not None:
         query = query.where(tuple_(task.c.due_by, task.c.id) > after)
     rows = work.conn.execute(query.order_by(task.c.due_by, task.c.id).limit(limit))
@@ -137,7 +145,7 @@ def open_tasks(
 
 def task_by_id(work: Work, task_id: UUID) -> Task:
     """One task. Raises NotFound beyond the actor's scope."""
-    query = select(*_columns()).select_from(_joined()).where(task.c.id == task_id, _in_scope(work))
+    query = select(*_columns()).select_from(_joined()).where(task.c.id == task_id, in_scope(work))
     row = work.conn.execute(query).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no such task that you may see.")
@@ -267,9 +275,9 @@ def _joined() -> Any:
     )
 
 
-def _in_scope(work: Work) -> Any:
-    """Within the branch walls (P7); an advisor only their own and what nobody owns. A task without a branch (a
-    reply from an unknown number) is for those who answer for the whole firm."""
+def in_scope(work: Work) -> Any:
+    """The tasks within the branch walls (P7); an advisor only their own and what nobody owns. A task without a branch
+    (a reply from an unknown number) is for those who answer for the whole firm."""
     scope = visible(work.actor, Permission.ANSWER_REPLIES, task.c.branch_id)
     if work.actor.roles() == {Role.ADVISOR}:
         return scope & or_(task.c.owner_id == work.actor.staff_id, task.c.owner_id.is_(None))

@@ -83,7 +83,7 @@ def due_by(now: datetime, send_at: datetime, within: timedelta) -> datetime:
 
 
 _MANIFEST = text(
-    "SELECT id, revision, digest FROM message WHERE submission_id = :id AND state = 'held' ORDER BY id"
+    "SELECT id, revision, digest, fallback_of FROM message WHERE submission_id = :id AND state = 'held' ORDER BY id"
 ).execution_options(stream_results=True, max_row_buffer=2000)
 _HEADS = text(
     """
@@ -112,7 +112,7 @@ def put_up(
     heads = work.conn.execute(_HEADS, {"ids": sorted(set(submission_ids))}).all()
     entries: list[Entry] = []
     for head in heads:
-        count, manifest = _manifest(work.conn, head.id)
+        count, alternatives, manifest = _manifest(work.conn, head.id)
         entries.append(
             Entry(
                 "submission",
@@ -133,6 +133,7 @@ def put_up(
                     "template_version": str(head.template_version) if head.template else None,
                     "lexicon_digest": lexicon_digest,
                     "count": count,
+                    "clients": count - alternatives if alternatives else None,
                     "manifest_digest": manifest,
                 },
                 branch_id=head.branch_id,
@@ -146,10 +147,12 @@ def put_up(
         close_finished(work, without)
 
 
-def _manifest(conn: Connection, submission_id: UUID) -> tuple[int, bytes]:
+def _manifest(conn: Connection, submission_id: UUID) -> tuple[int, int, bytes]:
+    """How many messages wait, how many of them only as alternatives, and their manifest."""
     running = hashlib.sha256()
-    count = 0
+    count = alternatives = 0
     for row in conn.execute(_MANIFEST, {"id": submission_id}):
         running.update(manifest_line(row.id, row.revision, bytes(row.digest)).encode())
         count += 1
-    return count, running.digest()
+        alternatives += row.fallback_of is not None
+    return count, alternatives, running.digest()

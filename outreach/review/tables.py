@@ -154,4 +154,5 @@ submission_tally = Table(
     Column("returned", Integer, nullable=False),
     Column("decided", Integer, nullable=False),
     Column("skipped", Integer, nullable=False),
+    Column("alternatives", Integer, nullable=False),
 )

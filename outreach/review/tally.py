@@ -15,7 +15,7 @@ from outreach.core.access import Permission, visible
 from outreach.ledger.work import Work
 from outreach.review.tables import submission_tally
 
-MEASURES = ("held", "flagged", "blocked", "personal", "returned", "decided", "skipped")
+MEASURES = ("held", "flagged", "blocked", "personal", "returned", "decided", "skipped", "alternatives")
 
 # Folds when a submission has many more rows than branches; what somebody else is folding is left to them.
 _FOLD = text(
@@ -29,9 +29,9 @@ _FOLD = text(
     gone AS (
         DELETE FROM submission_tally t USING mine WHERE t.id = mine.id AND t.submission_id = ANY(:ids) RETURNING t.*)
     INSERT INTO submission_tally
-           (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped)
+           (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped, alternatives)
     SELECT submission_id, branch_id, sum(held), sum(flagged), sum(blocked), sum(personal), sum(returned),
-           sum(decided), sum(skipped)
+           sum(decided), sum(skipped), sum(alternatives)
       FROM gone GROUP BY submission_id, branch_id
     """
 )

@@ -35,11 +35,9 @@ def people(open_work: Opener) -> Firm:
 
 
 def _messages(work: Work, occurrence_id: UUID) -> list[Any]:
-    return list(
-        work.conn.execute(
-            select(message).where(message.c.occurrence_id == occurrence_id).order_by(message.c.id)
-        )
-    )
+    """One for each client: what goes only if another did not arrive is left aside."""
+    firsts = (message.c.occurrence_id == occurrence_id) & message.c.fallback_of.is_(None)
+    return list(work.conn.execute(select(message).where(firsts).order_by(message.c.id)))
 
 
 def _payloads(work: Work, occurrence_id: UUID) -> dict[UUID, Payload]:

@@ -64,26 +64,30 @@ CREATE TABLE submission_tally (
     personal int NOT NULL,                         -- given words of their own
     returned int NOT NULL,
     decided int NOT NULL,
-    skipped int NOT NULL                           -- taken back by the advisor
+    skipped int NOT NULL,                          -- clients whose message the advisor took back
+    alternatives int NOT NULL                      -- of the held ones: what goes only if another did not arrive
 );
 CREATE INDEX submission_tally_of ON submission_tally (submission_id, branch_id) INCLUDE (held);
 
 CREATE FUNCTION tally_added() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped)
+    INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped,
+                                  alternatives)
     SELECT submission_id, branch_id, count(*) FILTER (WHERE state = 'held'),
            count(*) FILTER (WHERE state = 'held' AND flagged), count(*) FILTER (WHERE state = 'held' AND blocked),
            count(*) FILTER (WHERE state = 'held' AND revision > 1), count(*) FILTER (WHERE state = 'returned'),
            count(*) FILTER (WHERE state IN ('approved', 'claimed', 'sent', 'delivered', 'undelivered', 'handed_over',
                                             'unknown', 'failed', 'returned', 'rejected')),
-           count(*) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn'))
+           count(*) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn') AND fallback_of IS NULL),
+           count(*) FILTER (WHERE state = 'held' AND fallback_of IS NOT NULL)
       FROM added GROUP BY submission_id, branch_id;
     RETURN NULL;
 END $$;
 
 CREATE FUNCTION tally_changed() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped)
+    INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped,
+                                  alternatives)
     SELECT * FROM (
         SELECT submission_id, branch_id,
                coalesce(sum(n) FILTER (WHERE state = 'held'), 0) AS held,
@@ -93,12 +97,16 @@ BEGIN
                coalesce(sum(n) FILTER (WHERE state = 'returned'), 0) AS returned,
                coalesce(sum(n) FILTER (WHERE state IN ('approved', 'claimed', 'sent', 'delivered', 'undelivered',
                    'handed_over', 'unknown', 'failed', 'returned', 'rejected')), 0) AS decided,
-               coalesce(sum(n) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn')), 0) AS skipped
-          FROM (SELECT 1 AS n, submission_id, branch_id, state, flagged, blocked, revision, reason FROM after
+               coalesce(sum(n) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn')
+                                         AND fallback_of IS NULL), 0) AS skipped,
+               coalesce(sum(n) FILTER (WHERE state = 'held' AND fallback_of IS NOT NULL), 0) AS alternatives
+          FROM (SELECT 1 AS n, submission_id, branch_id, state, flagged, blocked, revision, reason, fallback_of
+                  FROM after
                 UNION ALL
-                SELECT -1, submission_id, branch_id, state, flagged, blocked, revision, reason FROM before) AS moved
+                SELECT -1, submission_id, branch_id, state, flagged, blocked, revision, reason, fallback_of
+                  FROM before) AS moved
          GROUP BY submission_id, branch_id) AS sums
-     WHERE (held, flagged, blocked, personal, returned, decided, skipped) <> (0, 0, 0, 0, 0, 0, 0);
+     WHERE (held, flagged, blocked, personal, returned, decided, skipped, alternatives) <> (0, 0, 0, 0, 0, 0, 0, 0);
     RETURN NULL;
 END $$;
 
@@ -107,13 +115,15 @@ CREATE TRIGGER message_added AFTER INSERT ON message
 CREATE TRIGGER message_changed AFTER UPDATE ON message
     REFERENCING OLD TABLE AS before NEW TABLE AS after FOR EACH STATEMENT EXECUTE FUNCTION tally_changed();
 
-INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped)
+INSERT INTO submission_tally (submission_id, branch_id, held, flagged, blocked, personal, returned, decided, skipped,
+                                  alternatives)
 SELECT submission_id, branch_id, count(*) FILTER (WHERE state = 'held'),
        count(*) FILTER (WHERE state = 'held' AND flagged), count(*) FILTER (WHERE state = 'held' AND blocked),
        count(*) FILTER (WHERE state = 'held' AND revision > 1), count(*) FILTER (WHERE state = 'returned'),
        count(*) FILTER (WHERE state IN ('approved', 'claimed', 'sent', 'delivered', 'undelivered', 'handed_over',
                                         'unknown', 'failed', 'returned', 'rejected')),
-       count(*) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn'))
+       count(*) FILTER (WHERE state = 'cancelled' AND reason IN ('skipped', 'withdrawn') AND fallback_of IS NULL),
+       count(*) FILTER (WHERE state = 'held' AND fallback_of IS NOT NULL)
   FROM message GROUP BY submission_id, branch_id;
 
 -- The inbox's order, and within a submission what needs a look first.
