@@ -41,6 +41,7 @@ from outreach.review.reading import STILL
 from outreach.review.submissions import Submission, in_scope
 from outreach.review.tables import reading, remark, submission, submission_tally
 from outreach.review.tally import summed
+from outreach.review.turns import listed_for
 
 __all__ = [
     "EXCERPT",
@@ -72,9 +73,10 @@ class Turn:
 class Waiting:
     """One submission in the inbox, with counts of the messages the actor may see in it.
 
-    ``personal``: those that wait with words of their own; ``skipped``: those that their advisor took back; ``rules``:
-    what was found, with counts, in the first 100 flagged messages; ``stopped_by`` is empty unless it stopped;
-    ``readers``: names of the others who read it now.
+    ``waiting``: one for each client; ``alternatives``: what waits beside, to go only if another channel did not reach
+    its client; ``personal``: those that wait with words of their own; ``skipped``: those that their advisor took back;
+    ``rules``: what was found, with counts, in the first 100 flagged messages; ``stopped_by`` is empty unless it
+    stopped; ``readers``: names of the others who read it now.
     """
 
     submission: Submission
@@ -82,6 +84,7 @@ class Waiting:
     branch: str  # empty for what was put up for the firm, as is the next
     branch_en: str
     waiting: int
+    alternatives: int
     flagged: int
     blocked: int
     decided: int
@@ -132,6 +135,7 @@ def list_waiting(
     condition = (
         (submission.c.state == literal_column("'open'"))
         & in_scope(work, Permission.READ_MESSAGES)
+        & listed_for(work)
         & (tally.c.held > 0)
         & narrowed(work, filters or Filters(), tally)
     )
@@ -163,7 +167,7 @@ def counts(work: Work) -> Counts:
     """The header's numbers, for what the actor has the permission to decide."""
     late = submission.c.due_by < clock.now()
     own = visible(work.actor, Permission.DECIDE, submission.c.branch_id)
-    held = func.sum(submission_tally.c.held)
+    held = func.sum(submission_tally.c.held - submission_tally.c.alternatives)
     row = work.conn.execute(
         select(
             func.coalesce(held, 0).label("waiting"),
@@ -175,6 +179,7 @@ def counts(work: Work) -> Counts:
         .where(
             submission.c.state == literal_column("'open'"),
             own | submission.c.branch_id.is_(None),
+            listed_for(work),
             visible(work.actor, Permission.DECIDE, submission_tally.c.branch_id),
         )
     ).one()
@@ -284,7 +289,7 @@ def _turns(work: Work, rows: Sequence[Any]) -> dict[UUID, tuple[int, tuple[Turn,
     found: dict[UUID, tuple[int, tuple[Turn, ...]]] = {}
     for row in rows:
         roles = steps[row["policy_version_id"]]
-        waiting = endorsed.get(row["id"]) or {0: row["held"]}
+        waiting = endorsed.get(row["id"]) or {0: row["held"] - row["alternatives"]}
         turns = tuple(Turn(at + 1, roles[min(at, len(roles) - 1)], n) for at, n in sorted(waiting.items()))
         found[row["id"]] = (len(roles), turns)
     return found
@@ -303,7 +308,8 @@ def _waiting(work: Work, row: Any, turns: tuple[int, tuple[Turn, ...]]) -> Waiti
         author_name=row["author_name"],
         branch=row["branch"],
         branch_en=row["branch_en"],
-        waiting=row["held"],
+        waiting=row["held"] - row["alternatives"],
+        alternatives=row["alternatives"],
         flagged=row["flagged"],
         blocked=row["blocked"],
         decided=row["decided"],

@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import Integer, Uuid, case, literal, literal_column, select, tuple_
 
-from outreach.core.access import Permission, visible
+from outreach.core.access import Permission, Role, visible
 from outreach.core.errors import BadInput
-from outreach.ledger.append import unseal_many
+from outreach.ledger.append import Entry, record, unseal_many
 from outreach.ledger.work import Work
 from outreach.messages.payload import from_bytes
 from outreach.messages.states import State
@@ -60,11 +60,12 @@ def list_messages(
     limit: int = 50,
     states: tuple[State, ...] = (State.HELD,),
 ) -> LinePage:
-    """The messages of a submission in ``states``: blocked and flagged ones first.
+    """The messages of a submission in ``states``: blocked and flagged ones first. That compliance read
+    how they begin is recorded.
 
     Raises NotFound beyond the actor's scope, BadInput for a key that is not ``next_after`` of a page.
     """
-    submission_for(work, submission_id)
+    about = submission_for(work, submission_id)
     # The figures and 'held' stand in the statement as they do in the index.
     rank = case(
         (message.c.blocked, literal_column("0")),
@@ -96,6 +97,9 @@ def list_messages(
     )
     rows = work.conn.execute(query).mappings().all()
     shown = rows[:limit]
+    if shown and Role.COMPLIANCE in work.actor.roles():
+        fields = {"object": "submission", "purpose": "review", "submission_id": submission_id}
+        record(work, Entry("view", fields, branch_id=about.branch_id))
     bodies = unseal_many(work, [row["payload_id"] for row in shown])
     items = tuple(_line(row, bodies.get(row["payload_id"])) for row in shown)
     more = len(rows) > limit

@@ -20,6 +20,7 @@ from sqlalchemy import (
     any_,
     exists,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -36,7 +37,7 @@ from outreach.messages.tables import message
 from outreach.people.tables import staff
 from outreach.review.policies import Policy, fitting, policy_for, refusal
 from outreach.review.submissions import Submission
-from outreach.review.tables import decision, decision_digest, submission
+from outreach.review.tables import decision, decision_digest, remark, submission
 from outreach.review.wording import Refusal
 
 
@@ -217,30 +218,58 @@ def waits_for(work: Work) -> ColumnElement[bool]:
     """
     if work.actor.is_system:
         return true()
-    open_versions = select(submission.c.policy_version_id).where(submission.c.state == "open").distinct()
-    mine: list[ColumnElement[bool]] = []
-    for version_id in work.conn.execute(open_versions).scalars():
-        try:
-            policy = policy_for(work.conn, version_id)
-        except NotFound:  # nothing is decided under a policy that is not there
-            continue
-        mine += [(submission.c.policy_version_id == version_id) & one for one in _by_grants(work, policy)]
+    mine = [
+        (submission.c.policy_version_id == policy.version_id) & here & step
+        for policy in _open_policies(work)
+        for here, step in _by_grants(work, policy)
+    ]
     if not mine:
         return message.c.id.is_(None)
     return and_(or_(*mine), visible(work.actor, Permission.DECIDE, message.c.branch_id))
 
 
-def _by_grants(work: Work, policy: Policy) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = []
+def listed_for(work: Work) -> ColumnElement[bool]:
+    """The condition on ``submission`` for the inbox of who decides only where a policy or an escalation names them
+    (compliance): that it is their turn for something in it, or that they were asked. Whoever leads a branch or the
+    firm's service sees all that waits there; who decides nothing, what they may read."""
+    if work.actor.may(Permission.LEAD) or not work.actor.may(Permission.DECIDE):
+        return true()
+    held = message.c.state == literal_column("'held'")
+    asked = exists().where(
+        remark.c.submission_id == submission.c.id, remark.c.kind == "question", remark.c.closed_at.is_(None)
+    )
+    found: list[ColumnElement[bool]] = [asked]
+    for policy in _open_policies(work):
+        for condition, step in _by_grants(work, policy):
+            here = (submission.c.policy_version_id == policy.version_id) & condition
+            if len(policy.steps) > 1:
+                here &= exists().where(message.c.submission_id == submission.c.id, held, step)
+            found.append(here)
+    return or_(*found)
+
+
+def _open_policies(work: Work) -> list[Policy]:
+    open_versions = select(submission.c.policy_version_id).where(submission.c.state == "open").distinct()
+    found: list[Policy] = []
+    for version_id in work.conn.execute(open_versions).scalars():
+        try:
+            found.append(policy_for(work.conn, version_id))
+        except NotFound:  # nothing is decided under a policy that is not there
+            continue
+    return found
+
+
+def _by_grants(work: Work, policy: Policy) -> list[tuple[ColumnElement[bool], ColumnElement[bool]]]:
+    """For each grant and step: the conditions on ``submission`` and on ``message`` that it is this one's turn."""
+    found: list[tuple[ColumnElement[bool], ColumnElement[bool]]] = []
     grants = [one for one in (*work.actor.grants, *work.actor.stands_in) if one.gives(Permission.DECIDE)]
     for endorsed in range(len(policy.steps)):
         for grant in grants:
             here = true() if grant.branch_id is None else submission.c.branch_id == grant.branch_id
             step = message.c.endorsed == endorsed if len(policy.steps) > 1 else true()
-            if grant.role in policy.steps[endorsed]:
-                found.append(here & step)
-                continue
             by_then = policy.escalated_at(grant.role)
-            if by_then is not None:
-                found.append(here & step & (submission.c.escalation >= by_then))
+            if grant.role in policy.steps[endorsed]:
+                found.append((here, step))
+            elif by_then is not None:
+                found.append((here & (submission.c.escalation >= by_then), step))
     return found

@@ -252,7 +252,7 @@ def _preceding(lines: LinePage, chosen: UUID | None) -> UUID | None:
 def _onward(submission_id: UUID, following: str, waiting: tuple[Line, ...], decided: Decided) -> str:
     """To the next message of the submission, or back to the list; with what can be undone."""
     query = ""
-    if decided.verb == "approve" and decided.undo_until > clock.now() and len(decided.decisions) == 1:
+    if decided.verb in ("approve", "endorse") and decided.undo_until > clock.now() and len(decided.decisions) == 1:
         until = decided.undo_until.isoformat().replace("+", "%2B")
         query = f"undo={decided.decisions[0]}&until={until}"
     if not waiting:
@@ -266,6 +266,7 @@ def _onward(submission_id: UUID, following: str, waiting: tuple[Line, ...], deci
 def _said(desk: Desk, decided: Decided) -> str:
     words = {
         "approve": "%(count)s approved.",
+        "endorse": "%(count)s endorsed; they go on to the next approver.",
         "return": "%(count)s returned to be mended.",
         "reject": "%(count)s rejected.",
     }[decided.verb]

@@ -27,6 +27,7 @@ PAGES = {
         "/clients",
         "/conflicts",
         "/firm",
+        "/absence",
         "/material",
         "material:/material",
         "/left-out",
@@ -47,7 +48,7 @@ PAGES = {
     ],
     "operator": ["/", "/delivery", "/calendar", "/jobs", "/content", "/import", "/archive"],
     "head.office": ["/branch", "first-branch:/branch", "/reports/day", "/reports/month"],
-    "compliance": ["/", "/branch", "/calendar", "/rehearse", "/archive", "/content", "/delivery"],
+    "compliance": ["/", "/branch", "/calendar", "/rehearse", "/archive", "/content", "/delivery", "/inbox", "/absence"],
 }
 
 

@@ -1,5 +1,6 @@
 """Several approvers in order: each endorses exactly what was read, in their turn, each another person (P1, P2)."""
 
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -14,8 +15,11 @@ from outreach.ledger.work import Opener, Work
 from outreach.messages.tables import message
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import approve, reject, return_, undo
+from outreach.review.escalation import escalate_due
 from outreach.review.gate import bound_digests
+from outreach.review.inbox import counts, list_messages, list_waiting
 from outreach.review.manifest import Bound, manifest_digest
+from outreach.review.remarks import ask_compliance
 from outreach.review.tables import decision, decision_digest, submission
 from outreach.review.turns import waits_for
 from tests.support.desk import Desk
@@ -294,6 +298,41 @@ def test_compliance_decides_only_where_a_step_names_it(open_work: Opener, desk: 
         assert _mine(work) == set(firm.ids)
     with open_work(desk.firm.b01.advisor) as work:
         assert _mine(work) == set()
+
+
+def test_the_inbox_of_compliance_has_what_waits_for_them(open_work: Opener, desk: Desk, held: Held) -> None:
+    """Not what the branch has to decide first; what escalated to them, and what they were asked about, though."""
+    with open_work() as work:
+        other = hold(work, desk.firm, desk.firm.b01, policy=desk.each, author=desk.firm.b01.advisor)
+        late = hold(
+            work,
+            desk.firm,
+            desk.firm.b02,
+            policy=policy_of(work, desk, BRANCH, escalation=(("5m", ("compliance",)),)),
+            due_by=clock.now() - timedelta(minutes=1),
+        )
+    with open_work(desk.firm.compliance) as work:
+        assert (_listed(work), counts(work).waiting) == (set(), 0)
+    with open_work(desk.firm.b01.manager) as work:
+        approve_as_read(work, held.ids)
+        ask_compliance(work, other.submission_id, "可以这样写吗？")
+        assert _listed(work) == {held.submission_id, other.submission_id}
+    with open_work() as work:
+        escalate_due(work)
+        work.conn.execute(update(submission).where(submission.c.escalation > 0).values(escalation=2))
+    with open_work(desk.firm.compliance) as work:
+        assert _listed(work) == {held.submission_id, other.submission_id, late.submission_id}
+        assert len(list_messages(work, held.submission_id).items) == 2
+        [view] = work.conn.execute(select(ledger_entry.c.envelope).where(ledger_entry.c.kind == "view"))
+        assert str(held.submission_id) in bytes(view.envelope).decode()
+        assert counts(work).waiting == 4
+        approve_as_read(work, held.ids)
+        approve_as_read(work, late.ids)
+        assert _listed(work) == {other.submission_id}
+
+
+def _listed(work: Work) -> set[UUID]:
+    return {one.submission.id for one in list_waiting(work).items}
 
 
 def _mine(work: Work) -> set[UUID]:

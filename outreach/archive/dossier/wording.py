@@ -87,6 +87,7 @@ OBJECTS: dict[str, Pair] = {
     "market-event": ("市场事件", "market events"),
     "market-events": ("市场事件", "market events"),
     "message": ("消息", "message"),
+    "submission": ("一份待审提交", "a submission"),
     "attachment": ("附件", "attachment"),
     "material": ("营销与建议材料", "material"),
     "period": ("时段", "a period"),
