@@ -1,14 +1,20 @@
 """What somebody else did meanwhile, so that whoever came second is told who, what and when."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, select
 
+from outreach.core import clock
 from outreach.core.errors import Conflict
+from outreach.core.i18n import instant_text
+from outreach.ledger.tables import ledger_entry
+from outreach.messages.reasons import REASONS, words
 from outreach.messages.tables import message, message_revision
 from outreach.people.tables import staff
 from outreach.review.tables import decision, decision_digest
@@ -19,7 +25,10 @@ _NOBODYS = frozenset({"suppressed", "expired", "cancelled"})
 
 @dataclass(frozen=True)
 class Happened:
-    """The last thing that happened to a message. ``what`` is a decision's verb, ``undo``, ``edit`` or a state."""
+    """The last thing that happened to a message. ``what`` is a decision's verb, ``undo``, ``edit`` or a state.
+
+    ``reason`` and ``params``: of a state that nobody decided, a code of messages.reasons and what fills its words.
+    """
 
     message_id: UUID
     who: str
@@ -27,6 +36,8 @@ class Happened:
     at: datetime
     state: str
     revision: int
+    reason: str = ""
+    params: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """For ``Conflict.details`` and the web's 409."""
@@ -37,7 +48,64 @@ class Happened:
             "at": self.at.isoformat(),
             "state": self.state,
             "revision": self.revision,
+            "reason": self.reason,
+            "params": dict(self.params),
         }
+
+    @classmethod
+    def from_json(cls, said: Mapping[str, Any]) -> "Happened":
+        """What ``to_json`` wrote."""
+        return cls(
+            UUID(said["message_id"]),
+            said["who"],
+            said["what"],
+            datetime.fromisoformat(said["at"]),
+            said["state"],
+            said["revision"],
+            said["reason"],
+            said["params"],
+        )
+
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    "approve": ("{who}已于 {at} 批准。", "{who} approved it at {at}."),
+    "endorse": (
+        "{who}已于 {at} 同意，转下一审批人。",
+        "{who} endorsed it at {at}; the next approver has it.",
+    ),
+    "return": ("{who}已于 {at} 退回修改。", "{who} returned it at {at}."),
+    "reject": ("{who}已于 {at} 否决。", "{who} rejected it at {at}."),
+    "release": (
+        "已于 {at} 按常设审批自动放行。",
+        "It was released under a standing approval at {at}.",
+    ),
+    "undo": ("{who}已于 {at} 撤销审批，请重新审阅。", "{who} took the approval back at {at}; read it again."),
+    "edit": (
+        "{who}已于 {at} 修改内容，现为第 {revision} 版。",
+        "{who} changed the words at {at}; it is revision {revision} now.",
+    ),
+    "skipped": ("{who}已于 {at} 跳过这位客户。", "{who} skipped this client at {at}."),
+    "withdrawn": ("{who}已于 {at} 撤回。", "{who} took it back at {at}."),
+    "cancelled": ("已于 {at} 取消：{why}", "It was cancelled at {at}: {why}"),
+    "expired": ("已于 {at} 过有效期，不再发送。", "It expired at {at}; it is not sent any more."),
+    "suppressed": ("已于 {at} 停发：{why}", "It was stopped at {at}: {why}"),
+}
+_OTHERWISE = ("已于 {at} 发生变化。", "It changed at {at}.")
+_SOMEBODY = ("系统", "The system")
+
+
+def in_words(item: Happened, locale: str, zone: ZoneInfo) -> str:
+    """Who did what, when, and where nobody decided why, in the reader's language; times in ``zone``."""
+    zh = locale.startswith("zh")
+    what = item.reason if item.what == "cancelled" and item.reason in _SENTENCES else item.what
+    sentence = _SENTENCES.get(what, _OTHERWISE)[0 if zh else 1]
+    why = words(item.reason, item.params, locale).reason if item.reason in REASONS else item.reason
+    return sentence.format(
+        who=item.who or _SOMEBODY[0 if zh else 1],
+        at=instant_text(locale, item.at, zone, clock.now()),
+        why=why,
+        revision=item.revision,
+    )
 
 
 def what_happened(conn: Connection, message_ids: Iterable[UUID]) -> list[Happened]:
@@ -46,21 +114,33 @@ def what_happened(conn: Connection, message_ids: Iterable[UUID]) -> list[Happene
     decided = _decisions(conn, wanted)
     edited = _edits(conn, wanted)
     found: list[Happened] = []
-    for row in conn.execute(
-        select(message.c.id, message.c.state, message.c.state_at, message.c.revision)
+    rows = conn.execute(
+        select(
+            message.c.id,
+            message.c.state,
+            message.c.state_at,
+            message.c.revision,
+            message.c.reason,
+            message.c.reason_params,
+        )
         .where(message.c.id.in_(wanted))
         .order_by(message.c.id)
-    ):
+    ).all()
+    movers = _movers(conn, [row.id for row in rows if row.state in _NOBODYS])
+    for row in rows:
         acts = [source[row.id] for source in (edited, decided) if row.id in source]
         if not acts or row.state in _NOBODYS:
-            acts = [(row.state_at, "", row.state)]
-        at, who, what = max(acts)
-        found.append(Happened(row.id, who, what, at, row.state, row.revision))
+            at, who, what = row.state_at, movers.get((row.id, row.state), ""), row.state
+            reason, params = row.reason or "", row.reason_params or {}
+        else:
+            (at, who, what), reason, params = max(acts), "", {}
+        found.append(Happened(row.id, who, what, at, row.state, row.revision, reason, params))
     return found
 
 
 def lost(conn: Connection, message_ids: Sequence[UUID]) -> Conflict:
-    """The Conflict for those who came second; ``details['messages']`` has who did what and when, for each."""
+    """The Conflict for those who came second; ``details['messages']`` has who did what and when, for each
+    (``Happened.from_json``, ``in_words``)."""
     happened = what_happened(conn, message_ids)
     first = happened[0]
     more = f" and {len(happened) - 1} more" if len(happened) > 1 else ""
@@ -71,6 +151,33 @@ def lost(conn: Connection, message_ids: Sequence[UUID]) -> Conflict:
         mend="Read again what still waits and decide on that.",
         messages=[item.to_json() for item in happened],
     )
+
+
+def _movers(conn: Connection, message_ids: list[UUID]) -> dict[tuple[UUID, str], str]:
+    """Who stopped a message without a decision, as the record has it; the machine's own doing is nobody's."""
+    if not message_ids:
+        return {}
+    entries = conn.execute(
+        select(ledger_entry.c.message_id, ledger_entry.c.kind, ledger_entry.c.envelope)
+        .where(
+            ledger_entry.c.message_id.in_(message_ids),
+            ledger_entry.c.kind.in_([f"message.{state}" for state in sorted(_NOBODYS)]),
+        )
+        .order_by(ledger_entry.c.at)
+    ).all()
+    actors = {
+        (row.message_id, row.kind.removeprefix("message.")): json.loads(bytes(row.envelope))["actor"]
+        for row in entries
+    }
+    people = {UUID(actor) for actor in actors.values() if len(actor) == _UUID}
+    names = {
+        row.id: row.name
+        for row in conn.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_(people)))
+    }
+    return {key: names.get(UUID(actor), "") for key, actor in actors.items() if len(actor) == _UUID}
+
+
+_UUID = 36  # characters; anything else is no person
 
 
 def _decisions(conn: Connection, message_ids: list[UUID]) -> dict[UUID, tuple[datetime, str, str]]:

@@ -1,13 +1,19 @@
 """One message as its reader needs it: what the client will get, the findings on it, the facts that matter, where its
-words come from, its history, and whether this actor may decide and if not, why."""
+words come from, its history and what was said about it, and whether this actor may decide and if not, why.
 
+Ten queries at most, whatever the message has: everything of one row comes in one.
+"""
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, and_, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 
+from outreach.content.in_force import TemplateVersion, template_version
 from outreach.content.tables import content_version
 from outreach.core import clock
 from outreach.core.access import Permission, Role, visible
@@ -20,47 +26,33 @@ from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.reasons import Words, words
 from outreach.messages.states import State
 from outreach.messages.tables import message
-from outreach.occasions.birthdays import assessment_valid_until
-from outreach.people.tables import client, consent, staff
-from outreach.review.eyes import own_words
+from outreach.people.tables import branch, client, staff
+from outreach.review.claims import Claim
+from outreach.review.eyes import other_eyes, own_endorsements, own_words
+from outreach.review.facts import LAST_CONTACTS, ClientFacts, Contact, client_facts
+from outreach.review.filters import HELD
 from outreach.review.history import Event, decisions_of, history, revisions_of
 from outreach.review.parts import Part, parts_of
-from outreach.review.policies import Policy, policy_for, refusal
-from outreach.review.submissions import Submission, submission_for
-from outreach.review.tables import decision
+from outreach.review.policies import Policy, fitting, policy_for, refusal
+from outreach.review.questions import open_among, params_of
+from outreach.review.remarks import Remark, read_remarks, remark_rows
+from outreach.review.sources import Source, sources_of
+from outreach.review.submissions import Submission
+from outreach.review.tables import submission
+from outreach.review.turns import Endorsement, chains, endorsers
 from outreach.review.wording import Refusal, refuse
 
-LAST_CONTACTS = 5
-_REACHED = [State.SENT, State.DELIVERED, State.UNDELIVERED, State.HANDED_OVER, State.UNKNOWN, State.CLAIMED]
+__all__ = ["LAST_CONTACTS", "ClientFacts", "Contact", "Detail", "Event", "Step", "message_detail"]
 
 
 @dataclass(frozen=True)
-class Contact:
-    """A message that went to this client before."""
+class Step:
+    """One of the policy's approvers in order. ``by`` and ``at``: who endorsed this revision when; empty while open."""
 
-    at: datetime
-    channel: str
-    category: str
-    state: str
-
-
-@dataclass(frozen=True)
-class ClientFacts:
-    """What about the client matters to a decision. ``opted_out``: (channel, category) pairs, ``*`` for all."""
-
-    id: UUID
-    client_no: str
-    name: str
-    tier: str
-    risk_class: int | None
-    risk_minimum: bool
-    assessed_until: date | None
-    status: str
-    deceased: bool
-    do_not_contact: bool
-    opted_out: tuple[tuple[str, str], ...]
-    language: str
-    last_contacts: tuple[Contact, ...]
+    number: int  # from 1
+    roles: tuple[Role, ...]
+    by: str
+    at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -70,6 +62,8 @@ class Detail:
     id: UUID
     submission: Submission
     branch_id: UUID
+    branch: str
+    branch_en: str
     client: ClientFacts
     channel: str
     category: str
@@ -95,6 +89,16 @@ class Detail:
     history: tuple[Event, ...]
     refusal: Refusal | None  # why this actor may not approve it
     may_return: bool
+    template: str  # its name; empty where an advisor wrote it all
+    template_version: int
+    policy: Policy
+    policy_version: int
+    steps: tuple[Step, ...]
+    sources: tuple[Source, ...]
+    thread: tuple[Remark, ...]  # about this message and about the whole submission, oldest first
+    identical: int  # messages that read exactly so and wait, itself included; 0 or 1: none other
+    claim: Claim | None
+    stopped_by: str  # whose return stopped the batch; empty unless it stopped
     undo: UUID | None  # the decision that can still be undone
     undo_until: datetime | None
 
@@ -110,26 +114,29 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
     Raises NotFound beyond the actor's scope.
     """
     tongue = locale or work.settings.locale
-    scope = visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    row = work.conn.execute(select(message).where(message.c.id == message_id, scope)).one_or_none()
-    if row is None:
-        raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
-    submission = submission_for(work, row.submission_id)
-    policy = policy_for(work.conn, submission.policy_version_id)
+    row = _row(work, message_id)
+    about = Submission(**{column.name: getattr(row, f"submission_{column.name}") for column in submission.c})
+    policy = policy_for(work.conn, about.policy_version_id)
+    template = template_version(work.conn, row.template_version_id) if row.template_version_id else None
     revisions = revisions_of(work.conn, row)
+    decisions = decisions_of(work.conn, row.id)
+    said = remark_rows(work, about.id, row.id)
     oldest = revisions[0].payload_id if revisions else row.payload_id
-    bodies = unseal_many(work, {row.payload_id, oldest})
+    bodies = unseal_many(work, {row.payload_id, oldest, *(item.sealed_id for item in said)})
     payload = from_bytes(bodies[row.payload_id]) if row.payload_id in bodies else None
     first = from_bytes(bodies[oldest]) if row.revision > 1 and oldest in bodies else None
-    names = _names(work, {row.author_id, row.last_editor_id, row.advisor_id} - {None})
-    undoable = _undoable(work, row)
+    standing = chains(work.conn, [row], policy)[row.id]
+    thread = tuple(read_remarks(work, said, bodies))
+    undoable = _undoable(row, decisions)
     if Role.COMPLIANCE in work.actor.roles():
         _record_view(work, row)
     return Detail(
         id=row.id,
-        submission=submission,
+        submission=about,
         branch_id=row.branch_id,
-        client=_client(work, row),
+        branch=row.branch_name,
+        branch_en=row.branch_name_en,
+        client=client_facts(work.conn, row, row.id),
         channel=row.channel,
         category=row.category,
         language=row.language,
@@ -139,7 +146,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         digest=bytes(row.digest),
         payload=payload,
         attachments=attached_of(work, payload.attachments) if payload else (),
-        parts=_parts(work, row, payload, first),
+        parts=_parts(row, template, payload, first),
         findings=tuple(read_findings(row.findings)),
         flagged=row.flagged,
         blocked=row.blocked,
@@ -148,16 +155,73 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         send_at=row.send_at,
         due_at=row.due_at,
         expires_at=row.expires_at,
-        author_name=names.get(row.author_id, ""),
-        last_editor_name=names.get(row.last_editor_id, ""),
-        advisor_name=names.get(row.advisor_id, ""),
-        history=tuple(history(revisions, decisions_of(work.conn, row.id))),
-        refusal=_refusal(work, row, submission, policy, tongue),
+        author_name=row.author_name or "",
+        last_editor_name=row.editor_name or "",
+        advisor_name=row.advisor_name or "",
+        history=tuple(history(revisions, decisions)),
+        refusal=_refusal(work, row, about, policy, standing, thread, revisions, tongue),
         may_return=row.state == State.HELD.value
-        and refusal(work.actor, submission.branch_id, policy, "return", tongue, row.branch_id) is None,
+        and refusal(
+            work.actor,
+            about.branch_id,
+            policy,
+            "return",
+            tongue,
+            row.branch_id,
+            endorsed=len(standing),
+            escalation=about.escalation,
+        )
+        is None,
+        template=template.name if template else "",
+        template_version=template.version if template else 0,
+        policy=policy,
+        policy_version=row.policy_version,
+        steps=_steps(policy, standing),
+        sources=sources_of(work.conn, row.occurrence_id),
+        thread=thread,
+        identical=_identical(work, row),
+        claim=_claim(work, row),
+        stopped_by=row.stopper_name or "",
         undo=undoable[0] if undoable else None,
         undo_until=undoable[1] if undoable else None,
     )
+
+
+def _row(work: Work, message_id: UUID) -> Row[Any]:
+    """The message with what one row of other tables says of it, under their names."""
+    names = {name: staff.alias(name) for name in ("author", "editor", "advisor", "claimer", "stopper")}
+    version = content_version.alias("policy_version")
+    now = clock.now()
+    joined = (
+        message.join(submission, submission.c.id == message.c.submission_id)
+        .join(client, client.c.id == message.c.client_id)
+        .join(branch, branch.c.id == message.c.branch_id)
+        .join(version, version.c.id == submission.c.policy_version_id)
+        .outerjoin(names["author"], names["author"].c.id == message.c.author_id)
+        .outerjoin(names["editor"], names["editor"].c.id == message.c.last_editor_id)
+        .outerjoin(names["advisor"], names["advisor"].c.id == message.c.advisor_id)
+        .outerjoin(
+            names["claimer"],
+            and_(names["claimer"].c.id == submission.c.claimed_by, submission.c.claimed_until > now),
+        )
+        .outerjoin(names["stopper"], names["stopper"].c.id == submission.c.stopped_by)
+    )
+    found = work.conn.execute(
+        select(
+            message,
+            *(column.label(f"submission_{column.name}") for column in submission.c if column.name != "id"),
+            *(column.label(f"client_{column.name}") for column in client.c if column.name != "id"),
+            branch.c.name.label("branch_name"),
+            branch.c.name_en.label("branch_name_en"),
+            version.c.version.label("policy_version"),
+            *(alias.c.name.label(f"{name}_name") for name, alias in names.items()),
+        )
+        .select_from(joined)
+        .where(message.c.id == message_id, visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id))
+    ).one_or_none()
+    if found is None:
+        raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
+    return found
 
 
 def _record_view(work: Work, row: Row[Any]) -> None:
@@ -174,89 +238,128 @@ def _record_view(work: Work, row: Row[Any]) -> None:
 
 
 def _refusal(
-    work: Work, row: Row[Any], submission: Submission, policy: Policy, locale: str
+    work: Work,
+    row: Row[Any],
+    about: Submission,
+    policy: Policy,
+    standing: Sequence[Endorsement],
+    thread: Sequence[Remark],
+    revisions: Sequence[Row[Any]],
+    locale: str,
 ) -> Refusal | None:
     """Why this actor may not approve the message; the same rules hold in the transaction that approves."""
     if row.state != State.HELD.value:
         return refuse("not_held", locale)
-    if (why := refusal(work.actor, submission.branch_id, policy, "approve", locale)) is not None:
+    endorsed, escalation = len(standing), about.escalation
+    why = refusal(
+        work.actor,
+        about.branch_id,
+        policy,
+        "approve",
+        locale,
+        row.branch_id,
+        endorsed=endorsed,
+        escalation=escalation,
+        endorsers=endorsers(work, standing, locale),
+    )
+    if why is not None:
         return why
-    if work.actor.staff_id is None or own_words(work.conn, work.actor.staff_id, [row.id]):
-        return refuse("four_eyes", locale)
-    return refuse("blocked", locale) if row.blocked else None
-
-
-def _client(work: Work, row: Row[Any]) -> ClientFacts:
-    found = work.conn.execute(select(client).where(client.c.id == row.client_id)).one()
-    out = work.conn.execute(
-        select(consent.c.channel, consent.c.category)
-        .where(consent.c.client_id == row.client_id, consent.c.state == "opted_out")
-        .order_by(consent.c.channel, consent.c.category)
-    )
-    reached = work.conn.execute(
-        select(message.c.state_at, message.c.channel, message.c.category, message.c.state)
-        .where(
-            message.c.client_id == row.client_id,
-            message.c.state.in_([state.value for state in _REACHED]),
-            message.c.id != row.id,
-        )
-        .order_by(message.c.state_at.desc())
-        .limit(LAST_CONTACTS)
-    )
-    return ClientFacts(
-        id=found.id,
-        client_no=found.client_no,
-        name=found.name,
-        tier=found.tier,
-        risk_class=found.risk_class,
-        risk_minimum=found.risk_minimum,
-        assessed_until=assessment_valid_until(found.assessed_on) if found.assessed_on else None,
-        status=found.status,
-        deceased=found.deceased,
-        do_not_contact=found.do_not_contact,
-        opted_out=tuple((item.channel, item.category) for item in out),
-        language=found.language,
-        last_contacts=tuple(
-            Contact(item.state_at, item.channel, item.category, item.state) for item in reached
-        ),
-    )
-
-
-def _undoable(work: Work, row: Row[Any]) -> tuple[UUID, datetime] | None:
-    if row.state != State.APPROVED.value or row.decision_id is None:
+    if (own := _own(work, row, about, policy, endorsed)) is not None:
+        return refuse(own, locale)
+    if row.blocked:
+        return refuse("blocked", locale)
+    asked = open_among(row.id, thread, revisions[-1].at if revisions else row.created_at)
+    if asked is None:
         return None
-    made = work.conn.execute(
-        select(decision.c.id, decision.c.undo_until).where(
-            decision.c.id == row.decision_id,
-            decision.c.verb == "approve",
-            decision.c.undone_at.is_(None),
-            decision.c.undo_until > clock.now(),
+    said = words(asked.code, params_of(work, asked), locale)
+    return Refusal(rule=asked.code, article=said.article, reason=said.reason, mend=said.mend)
+
+
+def _own(work: Work, row: Row[Any], about: Submission, policy: Policy, endorsed: int) -> str | None:
+    """The rule of four eyes that keeps the actor from approving it by any of their grants."""
+    if work.actor.staff_id is None:
+        return "four_eyes"
+    rule = "four_eyes"
+    tried: set[UUID | None] = set()
+    for grant in fitting(work.actor, about.branch_id, policy, endorsed=endorsed, escalation=about.escalation):
+        if grant.acting_for in tried:
+            continue
+        tried.add(grant.acting_for)
+        others = [one for one in (grant.acting_for, grant.through) if one]
+        if own_words(work.conn, work.actor.staff_id, [row.id], *others):
+            continue
+        if not endorsed or not own_endorsements(work.conn, work.actor.staff_id, [row.id], *others):
+            return None
+        rule = "four_eyes_step"
+    return rule
+
+
+def _steps(policy: Policy, standing: Sequence[Endorsement]) -> tuple[Step, ...]:
+    done = {one.step: one for one in standing}
+    return tuple(
+        Step(
+            number,
+            roles,
+            done[number].who if number in done else "",
+            done[number].at if number in done else None,
         )
-    ).one_or_none()
-    return (made.id, made.undo_until) if made else None
+        for number, roles in enumerate(policy.steps, 1)
+    )
 
 
-def _parts(work: Work, row: Row[Any], payload: Payload | None, first: Payload | None) -> tuple[Part, ...]:
+def _claim(work: Work, row: Row[Any]) -> Claim | None:
+    if row.claimer_name is None:
+        return None
+    by = row.submission_claimed_by
+    return Claim(by, row.claimer_name, row.submission_claimed_until, by == work.actor.staff_id)
+
+
+def _identical(work: Work, row: Row[Any]) -> int:
+    """How many that wait read exactly so, as far as the words are not the actor's own (``identical``)."""
+    if row.state != State.HELD.value or row.text_hash is None:
+        return 0
+    same = (
+        (message.c.submission_id == row.submission_id)
+        & HELD
+        & (message.c.text_hash == row.text_hash)
+        & (message.c.findings == literal(row.findings, JSONB))
+        & visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
+    )
+    if work.actor.staff_id is not None:
+        same &= other_eyes(work.actor.staff_id)
+    return work.conn.execute(select(func.count()).select_from(message).where(same)).scalar_one()
+
+
+def _undoable(row: Row[Any], decisions: Sequence[Row[Any]]) -> tuple[UUID, datetime] | None:
+    """The decision that brought it where it is, while it can be taken back."""
+    now = clock.now()
+    for made in sorted(decisions, key=lambda one: one.at, reverse=True):
+        if made.undone_at is not None or made.undo_until <= now:
+            continue
+        if row.state == State.APPROVED.value and made.verb == "approve" and made.id == row.decision_id:
+            return made.id, made.undo_until
+        if (
+            row.state == State.HELD.value
+            and made.verb == "endorse"
+            and (made.step, made.bound) == (row.endorsed, row.revision)
+        ):
+            return made.id, made.undo_until
+    return None
+
+
+def _parts(
+    row: Row[Any], template: TemplateVersion | None, payload: Payload | None, first: Payload | None
+) -> tuple[Part, ...]:
     if payload is None:
         return ()
-    source: str | None = None
-    if row.template_version_id is not None:
-        files = work.conn.execute(
-            select(content_version.c.files).where(content_version.c.id == row.template_version_id)
-        ).scalar_one()
-        source = _source(files, row.channel, row.language)
+    source = _source(template.files, row.channel, row.language) if template else None
     return parts_of(payload.text, source, first.text if first else None)
 
 
-def _source(files: dict[str, str], channel: str, language: str) -> str | None:
+def _source(files: Mapping[str, str], channel: str, language: str) -> str | None:
     """The template's text for this channel and language, by the names that DESIGN §6 gives its files."""
     for name in (f"{channel}.{language}.j2", f"{channel}.{language}.txt.j2"):
         for path, content in files.items():
             if path == name or path.endswith(f"/{name}"):
                 return content
     return None
-
-
-def _names(work: Work, ids: set[UUID]) -> dict[UUID, str]:
-    rows = work.conn.execute(select(staff.c.id, staff.c.name).where(staff.c.id.in_(ids)))
-    return {row.id: row.name for row in rows}

@@ -15,6 +15,7 @@ from outreach.messages.reasons import words
 from outreach.messages.tables import message, message_revision
 from outreach.people.tables import staff
 from outreach.review.binding import among
+from outreach.review.remarks import Remark
 from outreach.review.tables import remark
 
 
@@ -41,16 +42,22 @@ def check_no_open_question(work: Work, rows: Sequence[Row[Any]]) -> None:
     found = open_on(work, rows)
     if not found:
         return
-    first = found[0]
-    params = params_of(work, first)
-    said = words(first.code, params, "en")
-    raise RuleBroken(
-        said.reason,
-        rule=first.code,
-        article=said.article,
-        mend=said.mend,
-        params=params,
-        messages=[str(item.message_id) for item in found],
+    raise _refused(work, found[0], [str(item.message_id) for item in found])
+
+
+def check_not_asked_about(work: Work, submission_id: UUID) -> None:
+    """Raise RuleBroken while a question or an objection about the whole of a submission stands."""
+    for item in _standing(work, {submission_id}):
+        if item.message_id is None:
+            code = "question_open" if item.kind == "question" else "objection"
+            raise _refused(work, Open(submission_id, code, item.who, item.at), [])
+
+
+def _refused(work: Work, item: Open, messages: list[str]) -> RuleBroken:
+    params = params_of(work, item)
+    said = words(item.code, params, "en")
+    return RuleBroken(
+        said.reason, rule=item.code, article=said.article, mend=said.mend, params=params, messages=messages
     )
 
 
@@ -78,6 +85,22 @@ def open_on(work: Work, rows: Sequence[Row[Any]]) -> list[Open]:
                 found.append(Open(row.id, "objection", item.who, item.at))
                 break
     return found
+
+
+def open_among(message_id: UUID, thread: Sequence[Remark], written_at: datetime) -> Open | None:
+    """The same for one message whose remarks are read already; ``written_at``: when its words were."""
+    answers = [item for item in thread if item.kind == "answer"]
+    for item in thread:
+        if item.open:
+            return Open(message_id, "question_open", item.who, item.at)
+    for item in answers:
+        taken_back = any(
+            later.message_id == item.message_id and not later.objects and later.at > item.at
+            for later in answers
+        )
+        if item.objects and not taken_back and item.at >= written_at:
+            return Open(message_id, "objection", item.who, item.at)
+    return None
 
 
 def params_of(work: Work, item: Open) -> dict[str, Any]:

@@ -1,5 +1,10 @@
 """Standing approvals: a template version is approved for a period, and what renders from exactly that version,
-under exactly that policy and those lexicons, without a finding, is released by itself (P1, mode ``standing``)."""
+under exactly that policy and those lexicons, without a finding, is released by itself (P1, mode ``standing``).
+
+Both ends have effect at once. A revocation takes back whatever is not on its way. What is due after the approval's last
+instant is never released under it; what was due before may still go when the client's quiet hours, an undo window or a
+provider held it up, as it was approved for that day.
+"""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -22,11 +27,12 @@ from outreach.messages.tables import message
 from outreach.people.tables import staff
 from outreach.review.approving import Decided, approve_locked, check_may_decide
 from outreach.review.batch import approvable_at_once, check_goes_on
-from outreach.review.binding import among, lock_messages, submission_fields, version_of
+from outreach.review.binding import among, bound, lock_messages, submission_fields, version_of
 from outreach.review.claims import check_claim
 from outreach.review.eyes import other_eyes, own_version
+from outreach.review.manifest import manifest_digest
 from outreach.review.policies import policy_for
-from outreach.review.questions import asked_about
+from outreach.review.questions import asked_about, check_not_asked_about
 from outreach.review.submissions import Submission, lock_submissions, refresh_state, submission_for
 from outreach.review.tables import decision, standing_approval, submission
 from outreach.review.wording import refuse
@@ -80,6 +86,7 @@ def grant_standing(work: Work, submission_id: UUID, until: datetime) -> Granted:
         )
     check_claim(work, wanted)
     check_goes_on(work, wanted)
+    check_not_asked_about(work, wanted.id)
     at = clock.now()
     longest = at + policy.standing_longest
     if not at < until <= longest:
@@ -169,6 +176,7 @@ def revoke_standing(work: Work, standing_approval_id: UUID) -> int:
         "standing_approval_id": standing_approval_id,
         "action": "revoke",
         "count": len(back),
+        "manifest_digest": manifest_digest(bound(row) for row in rows if row.id in set(back)),
         "lexicon_digest": bytes(found.lexicon_digest),
         "template": template[0],
         "template_version": template[1],
@@ -185,7 +193,8 @@ def revoke_standing(work: Work, standing_approval_id: UUID) -> int:
 
 def release_standing(work: Work, submission_id: UUID) -> Decided:
     """Release what waits in a standing submission and is fully covered by a standing approval in force: exactly
-    its template, policy and lexicon versions, unedited, unflagged, and still allowed (P5).
+    its template, policy and lexicon versions, unedited, unflagged, due before the approval ends, and still allowed
+    (P5). Nothing is released while compliance was asked about the submission, or its sample stopped it.
 
     Done by the system itself, in the transaction of the caller; without such an approval nothing happens.
     Raises NotFound beyond the actor's scope.
@@ -206,6 +215,7 @@ def release_standing(work: Work, submission_id: UUID) -> Decided:
         & (message.c.template_version_id == standing["template_version_id"])
         & (message.c.lexicon_digest == standing["lexicon_digest"])
         & message.c.last_editor_id.is_not_distinct_from(message.c.author_id)
+        & (message.c.send_at < standing["valid_until"])
         & other_eyes(standing["granted_by"])
     )
     rows = lock_messages(work.conn, covered)

@@ -13,7 +13,7 @@ from outreach.core.access import Actor
 from outreach.core.ids import new_id
 from outreach.ledger.append import seal_bytes, unseal_bytes
 from outreach.ledger.work import Work
-from outreach.messages.copying import NewMessage, write_messages
+from outreach.messages.copying import NewMessage, text_hash, write_messages
 from outreach.messages.findings import Finding
 from outreach.messages.payload import Payload, digest, from_bytes, to_bytes
 from outreach.messages.tables import message, message_revision
@@ -178,7 +178,8 @@ def _message(work: Work, client_id: UUID, *, text: str, **fields: Any) -> NewMes
 def edit(work: Work, message_id: UUID, text: str, editor: Actor) -> None:
     """A new revision by ``editor``, as personalising a held message makes it."""
     row = work.conn.execute(select(message).where(message.c.id == message_id)).one()
-    data = to_bytes(replace(from_bytes(unseal_bytes(work, row.payload_id)), text=text))
+    payload = replace(from_bytes(unseal_bytes(work, row.payload_id)), text=text)
+    data = to_bytes(payload)
     sealed = seal_bytes(work, data)
     work.conn.execute(
         update(message)
@@ -190,6 +191,7 @@ def edit(work: Work, message_id: UUID, text: str, editor: Actor) -> None:
             last_editor_id=editor.staff_id,
             flagged=True,
             reason="edited",
+            text_hash=text_hash(work.keys, payload),
         )
     )
     work.conn.execute(
