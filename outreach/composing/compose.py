@@ -160,7 +160,7 @@ def _chunk(
     if plan.greeting and plan.send_date and messages:
         messages, lost = take_slots(conn, plan.greeting, plan.send_date, messages)
         left += lost
-    write_messages(work, place(work, plan, messages, {row.id: row.tier for row in rows}, recipients))
+    write_messages(work, place(work, plan, messages, rows, recipients))
     write_left_out(work, plan.occurrence_id, left)
     return (rows[-1].id if len(rows) == size else None), len(messages), len(left)
 

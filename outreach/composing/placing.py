@@ -1,9 +1,12 @@
 """Putting composed messages into submissions: one for each policy that some of them fall under, branch by branch."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 from uuid import UUID
+
+from sqlalchemy import Row
 
 from outreach.composing.batches import Batch, due_by, submission_of
 from outreach.composing.plan import Plan
@@ -17,14 +20,10 @@ from outreach.messages.findings import Finding
 
 
 def place(
-    work: Work, plan: Plan, messages: Sequence[NewMessage], tiers: Mapping[UUID, str], recipients: Recipients
+    work: Work, plan: Plan, messages: Sequence[NewMessage], rows: Iterable[Row[Any]], recipients: Recipients
 ) -> list[NewMessage]:
-    """``messages``, each in the submission of the policy that it falls under. ``tiers``: client -> tier."""
-    found = _findings(plan, messages)
-    policies = [
-        policy_of(plan, tiers.get(one.client_id, ""), findings, one.branch_id, recipients)
-        for one, findings in zip(messages, found, strict=True)
-    ]
+    """``messages``, each in the submission of the policy that it falls under. ``rows`` are the clients as read."""
+    policies = _policies(plan, messages, rows, recipients)
     wanted = {
         (policy.id, _owner(policy, one.branch_id)): policy
         for one, policy in zip(messages, policies, strict=True)
@@ -38,6 +37,24 @@ def place(
         replace(one, submission_id=submissions[policy.id, _owner(policy, one.branch_id)])
         for one, policy in zip(messages, policies, strict=True)
     ]
+
+
+def _policies(
+    plan: Plan, messages: Sequence[NewMessage], rows: Iterable[Row[Any]], recipients: Recipients
+) -> list[PolicyVersion]:
+    """The policy of each message; messages of which the same is known are asked about once."""
+    if plan.routes.plain:
+        return [plan.routes.base] * len(messages)
+    tiers = {row.id: row.tier for row in rows}
+    known: dict[tuple[str, frozenset[str], UUID], PolicyVersion] = {}
+    policies: list[PolicyVersion] = []
+    for one, findings in zip(messages, _findings(plan, messages), strict=True):
+        tier = tiers.get(one.client_id, "")
+        key = (tier, rules_of(findings), one.branch_id)
+        if key not in known:
+            known[key] = policy_of(plan, tier, findings, one.branch_id, recipients)
+        policies.append(known[key])
+    return policies
 
 
 def _findings(plan: Plan, messages: Sequence[NewMessage]) -> list[Sequence[Finding]]:

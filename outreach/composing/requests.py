@@ -155,7 +155,7 @@ def queue_request(work: Work, draft: RequestDraft) -> Queued:
     if draft_plan.greeting and draft_plan.send_date and messages:
         messages, lost = take_slots(work.conn, draft_plan.greeting, draft_plan.send_date, messages)
         left += lost
-    messages = place(work, draft_plan, messages, {item.row.id: item.row.tier for item in made}, recipients)
+    messages = place(work, draft_plan, messages, [item.row for item in made], recipients)
     write_messages(work, messages)
     write_left_out(work, occurrence_id, left)
     if left:

@@ -91,16 +91,17 @@ def test_an_approved_answer_is_released_and_closes_its_task(open_work: Opener, p
 
 @freeze_time(NOW)
 def test_edited_words_are_nobodys_phrase(open_work: Opener, people: Firm) -> None:
-    first = _asked(open_work, people, "R1")
+    first, second = _asked(open_work, people, "R1"), _asked(open_work, people, "R2")
     with open_work(people.b01.advisor) as work:
-        done = answer_with_phrase(work, first, PHRASE)
-        personalise(work, done.message_id, 1, "您好！我们周六也开门。")
-    _approve = people.b01.manager
-    with open_work(_approve) as work:
+        edited = answer_with_phrase(work, first, PHRASE)
+        personalise(work, edited.message_id, 1, "您好！我们周六也开门。")
+        answer_with_phrase(work, second, PHRASE)
+    _approve_phrase(open_work, people)
+    with open_work(people.b01.manager) as work:
+        state = work.conn.execute(select(message.c.state).where(message.c.id == edited.message_id))
+        assert state.scalar_one() == "held"
         [waiting] = list_waiting(work).items
-        granted = grant_standing(work, waiting.submission.id, clock.now() + timedelta(days=30))
-        assert granted.released == 0
-        assert work.conn.execute(select(message.c.state)).scalar_one() == "held"
+        assert waiting.submission.mode == "each"
 
 
 @freeze_time(NOW)
