@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from fastapi.responses import Response, StreamingResponse
 
 from outreach.care.answers import answer_with_phrase, offers, phrases
+from outreach.care.calls import alerts_with_calls
 from outreach.care.tasks import Task, close_task, open_tasks, scripts, task_by_id
 from outreach.content.sms import sms_length
 from outreach.core import clock
@@ -95,15 +96,16 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     def replies(desk: here, after: str = "") -> Response:
         require(desk.actor, Permission.ANSWER_REPLIES)
         with desk.work() as work:
-            tasks = open_tasks(work, after=_place(after), limit=PAGE + 1)
+            tasks = open_tasks(work, after=task_at(after), limit=PAGE + 1)
             texts = replies_by_id(work, [task.reply_id for task in tasks if task.reply_id])
             return desk.page(
                 "replies.html",
+                calls=sum(one.open for one in alerts_with_calls(work)),
                 tasks=tasks[:PAGE],
                 texts=texts,
                 scripts=scripts(work, tasks[:PAGE]),
                 phrases=len(phrases(work)) if desk.actor.may(Permission.COMPOSE) else 0,
-                following=_key(tasks[PAGE - 1]) if len(tasks) > PAGE else "",
+                following=place_of_task(tasks[PAGE - 1]) if len(tasks) > PAGE else "",
                 after=after,
             )
 
@@ -124,6 +126,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         task_id: UUID,
         note: Annotated[str, Form(max_length=2000)] = "",
         outcome: Annotated[str, Form(max_length=20)] = "reached",
+        back: Annotated[str, Form(max_length=400)] = "/replies",
         csrf: Annotated[str, Form()] = "",
     ) -> Response:
         desk.check_form(csrf)
@@ -131,7 +134,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             raise BadInput("Say whether the client was reached.", mend="Choose one of the two.")
         with desk.work() as work:
             close_task(work, task_id, note, reached=outcome == "reached")
-        return desk.go("/replies", desk.say("Closed, with your note."))
+        return desk.go(safe_path(back), desk.say("Closed, with your note."))
 
     @routes.get("/tasks/{task_id}/answer")
     def phrase_book(desk: here, task_id: UUID) -> Response:
@@ -176,11 +179,12 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     return routes
 
 
-def _key(task: Task) -> str:
+def place_of_task(task: Task) -> str:
+    """The key of a task's place in a list of tasks."""
     return f"{task.due_by.isoformat()}~{task.id}"
 
 
-def _place(key: str) -> tuple[datetime, UUID] | None:
+def task_at(key: str) -> tuple[datetime, UUID] | None:
     """The place in the list of tasks that a key names. Raises BadInput."""
     if not key:
         return None
