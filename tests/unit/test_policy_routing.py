@@ -1,5 +1,7 @@
 """Which policy a message falls under, and what `outreach content check` tells of policies."""
 
+import re
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -10,13 +12,14 @@ from hypothesis import strategies as st
 
 from outreach.composing.moving import added
 from outreach.composing.routing import Facts, Routes, candidates, choose, holds, rules_of
+from outreach.content.approval_formats import EscalationStep, Governs, PolicyFile
 from outreach.content.faults import Fault
 from outreach.content.in_force import PolicyVersion
 from outreach.content.loader import load_folder
 from outreach.content.starter import lay_out
 from outreach.content.strictness import laxer
 from outreach.messages.findings import Finding
-from tests.support.policies import policy
+from tests.support.policies import policy, starter_policy
 
 MONTH = timedelta(days=30)
 ADVISORS = frozenset({"advisors"})
@@ -330,3 +333,23 @@ def test_a_set_without_conditions_is_whole(folder: Path) -> None:
         if "priority" in path.read_text("utf-8"):
             path.unlink()
     assert load_folder(folder)[1] == []
+
+
+# ── its page ──────────────────────────────────────────────────────────────────────────────────────────────
+
+PAGE = (Path(__file__).parents[2] / "docs/reference/policies.md").read_text("utf-8")
+
+
+def test_every_key_of_a_policy_is_explained_and_the_example_is_one() -> None:
+    keys = set(PolicyFile.model_fields) | set(Governs.model_fields) | set(EscalationStep.model_fields)
+    assert {key for key in keys if f"`{key}`" not in PAGE and f"\n{key} =" not in PAGE} == {"governs"}
+    [example] = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)
+    shipped = tomllib.loads(starter_policy("vip-each"))
+    assert PolicyFile.model_validate(tomllib.loads(example)) == PolicyFile.model_validate(shipped)
+
+
+def test_every_condition_that_is_shipped_stands_on_the_page_with_its_priority(folder: Path) -> None:
+    for name, source in load_folder(folder)[0].policies.items():
+        if source.meta.governs.conditional:
+            [line] = [one for one in PAGE.splitlines() if one.startswith("|") and f"`{name}`" in one]
+            assert f"({source.meta.priority})" in line
