@@ -6,6 +6,7 @@ import click
 
 from outreach.cli.session import signed_in
 from outreach.cli.tables import local, rows
+from outreach.core.i18n import in_language
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import Decided, approve, reject, return_
 from outreach.review.detail import Detail, message_detail
@@ -38,7 +39,7 @@ def list_(submission: UUID | None, after: str | None, limit: int) -> None:
                     str(item.flagged),
                     local(item.submission.due_by, zone),
                     item.author_name,
-                    item.submission.title,
+                    in_language(item.submission.title, outreach.settings.locale),
                 )
                 for item in page.items
             ]

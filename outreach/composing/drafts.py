@@ -35,6 +35,7 @@ from outreach.content.in_force import (
 from outreach.content.render import Rendered
 from outreach.core import clock
 from outreach.core.errors import BadInput, RuleBroken
+from outreach.core.i18n import bilingual
 from outreach.core.settings import Settings
 from outreach.ledger.work import Work
 from outreach.messages.attachments import chosen_attachments
@@ -173,7 +174,7 @@ def plan_for(work: Work, draft: RequestDraft, occurrence_id: UUID) -> Plan:
                 "Only a mail can have an attachment.", mend="Choose mail, or take the attachment out."
             )
         channels = ("email",)
-    title = _title(template.meta, work.settings) if template else _own_words(work.settings)
+    title = bilingual(template.meta.title.zh, template.meta.title.en) if template else _OWN_WORDS
     render = template.render if template else partial(free_text, work.settings, draft, known, wanted)
     meta = template.meta if template else None
     return Plan(
@@ -288,17 +289,12 @@ def free_text(
     return Rendered(subject=subject if channel == "email" else "", text=text, html="")
 
 
-def _own_words(settings: Settings) -> str:
-    """A title that says nothing of the text: bodies lie sealed, and nowhere else."""
-    return "自拟文字" if settings.locale.startswith("zh") else "Own words"
+# A title that says nothing of the text: bodies lie sealed, and nowhere else.
+_OWN_WORDS = bilingual("自拟文字", "Own words")
 
 
 def _sources(meta: TemplateFile) -> set[str]:
     return {one.source for one in meta.variables.values()}
-
-
-def _title(meta: TemplateFile, settings: Settings) -> str:
-    return meta.title.zh if settings.locale.startswith("zh") else meta.title.en
 
 
 def _channels(draft: RequestDraft, template: TemplateVersion | None) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from outreach.composing.plan import Plan
 from outreach.composing.routing import routes_for
 from outreach.composing.same_text import template_source, text_key
 from outreach.content.approval_formats import Disclosure
-from outreach.content.formats import ClientDateTrigger, FeedTrigger, JobFile
+from outreach.content.formats import ClientDateTrigger, FeedTrigger, JobFile, Title
 from outreach.content.in_force import (
     TemplateVersion,
     disclosures_in_force,
@@ -39,6 +39,7 @@ from outreach.content.in_force import (
 from outreach.content.links import hosts_of
 from outreach.core import clock
 from outreach.core.errors import NotFound
+from outreach.core.i18n import bilingual
 from outreach.ledger.work import Work
 from outreach.messages.rules import Cap
 from outreach.occasions.dues import sources_of
@@ -79,7 +80,6 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         links=item_hosts(work, row.id) | set(work.settings.link_hosts) | set(meta.allowed_links),
         advice=meta.advice,
     )
-    title = meta.title.zh if work.settings.locale.startswith("zh") else meta.title.en
     extra: Mapping[str, Any] = {}
     codes = {row.feed_code} if row.feed_code else {item.code for item in items if item.code}
     if job.digest is not None:
@@ -90,9 +90,6 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
         corrected = corrected_by(work.conn, row.feed_item_id, row.job_name)
     if row.feed_data is not None:
         extra = feed_context(row.feed_kind, row.feed_data, work.settings.zone)
-        title = f"{title}：{_headline(row.feed_data)}" if _headline(row.feed_data) else title
-    elif row.send_date is not None:
-        title = f"{title} {row.send_date.isoformat()}"
     risk = _risk_level(meta.risk_level, row.feed_risk, items)
     about = [
         row.feed_item_id,
@@ -111,7 +108,7 @@ def load_plan(work: Work, occurrence_id: UUID) -> Plan:
             mode=policy.meta.mode,
             policy_version_id=policy.id,
             template_version_id=template.id,
-            title=title[:200],
+            title=_title(meta.title, row),
             category=meta.category,
             author_id=template.last_editor,
             urgent=job.urgent,
@@ -216,6 +213,17 @@ def item_hosts(work: Work, occurrence_id: UUID) -> frozenset[str]:
     return hosts_of(
         address for row in work.conn.execute(_ITEM_LINKS, {"id": occurrence_id}) for address in row
     )
+
+
+def _title(title: Title, row: Row[Any]) -> str:
+    """What the submission is about in both languages: an item by its headline, a dated occasion by its day."""
+    zh, en = title.zh, title.en
+    headline = _headline(row.feed_data) if row.feed_data is not None else ""
+    if headline:
+        zh, en = f"{zh}：{headline}", f"{en}: {headline}"
+    elif row.feed_data is None and row.send_date is not None:
+        zh, en = (f"{one} {row.send_date.isoformat()}" for one in (zh, en))
+    return bilingual(zh[:200], en[:200])
 
 
 def _headline(data: Mapping[str, Any]) -> str:

@@ -58,7 +58,7 @@ def submission_for_words(
     if policy.id == waits.policy_version_id:
         own: UUID = row.submission_id
         return own
-    return submission_of(work.conn, _batch(work, row, waits, policy), waits.branch_id)
+    return submission_of(work.conn, _batch(row, waits, policy), waits.branch_id)
 
 
 def _base(work: Work, row: Row[Any], waits: Row[Any]) -> tuple[PolicyVersion, frozenset[str]]:
@@ -109,15 +109,13 @@ def _common(one: str, other: str) -> int:
     return next((at for at in range(most) if one[at] != other[at]), most)
 
 
-def _batch(work: Work, row: Row[Any], waits: Row[Any], policy: PolicyVersion) -> Batch:
-    title = waits.base_title or waits.title
-    why = policy.meta.title.zh if work.settings.locale.startswith("zh") else policy.meta.title.en
+def _batch(row: Row[Any], waits: Row[Any], policy: PolicyVersion) -> Batch:
     return Batch(
         occurrence_id=row.occurrence_id,
         mode=policy.meta.mode,
         policy_version_id=policy.id,
         template_version_id=waits.template_version_id,
-        title=titled(title, why),
+        title=titled(waits.base_title or waits.title, policy.meta.title),
         category=waits.category,
         author_id=waits.author_id,
         urgent=waits.urgent,

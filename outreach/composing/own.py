@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Row, any_, func, or_, select, text
 
 from outreach.core.access import Permission, visible
 from outreach.core.errors import BadInput, NotFound
+from outreach.core.i18n import in_language
 from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
 from outreach.messages.attached import Attached, attached_of
@@ -127,7 +128,7 @@ def _lines(work: Work, rows: Sequence[Row[Any]], locale: str | None) -> list[Own
     bodies = unseal_many(work, {row.payload_id for row in rows})
     decisions = {row.message_id: row for row in work.conn.execute(_DECISIONS, {"ids": ids})}
     titles = {
-        row.id: row.title
+        row.id: in_language(row.title, tongue)
         for row in work.conn.execute(_TITLES, {"ids": sorted({row.submission_id for row in rows})})
     }
     lines: list[OwnLine] = []

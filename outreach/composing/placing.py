@@ -12,8 +12,10 @@ from outreach.composing.batches import Batch, due_by, submission_of
 from outreach.composing.plan import Plan
 from outreach.composing.routing import Facts, rules_of
 from outreach.composing.same_text import Recipients
+from outreach.content.formats import Title
 from outreach.content.in_force import PolicyVersion
 from outreach.core import clock
+from outreach.core.i18n import bilingual, in_language
 from outreach.ledger.work import Work
 from outreach.messages.copying import NewMessage
 from outreach.messages.findings import Finding
@@ -30,7 +32,7 @@ def place(
     }
     # In one order, so that two composers never wait for each other in a ring.
     submissions = {
-        key: submission_of(work.conn, batch_under(work, plan, wanted[key]), key[1])
+        key: submission_of(work.conn, batch_under(plan, wanted[key]), key[1])
         for key in sorted(wanted, key=str)
     }
     return [
@@ -87,28 +89,31 @@ def policy_of(
     )
 
 
-def batch_under(work: Work, plan: Plan, policy: PolicyVersion) -> Batch:
+def batch_under(plan: Plan, policy: PolicyVersion) -> Batch:
     """The plan's batch as ``policy`` has it decided; one that took over says why in the title."""
     if policy.id == plan.batch.policy_version_id:
         return plan.batch
-    return taken_over(plan.batch, policy, work.settings.locale)
+    return taken_over(plan.batch, policy)
 
 
-def taken_over(batch: Batch, policy: PolicyVersion, locale: str) -> Batch:
+def taken_over(batch: Batch, policy: PolicyVersion) -> Batch:
     """``batch`` under a policy that took over from its own."""
-    title = policy.meta.title.zh if locale.startswith("zh") else policy.meta.title.en
     return replace(
         batch,
         mode=policy.meta.mode,
         policy_version_id=policy.id,
-        title=titled(batch.title, title),
+        title=titled(batch.title, policy.meta.title),
         due_by=due_by(clock.now(), batch.send_at, policy.meta.time_to_decide),
     )
 
 
-def titled(title: str, why: str) -> str:
-    """A submission's title (200 characters at most) and why another policy took over."""
-    return f"{title[: 200 - len(why) - 3]} · {why}"
+def titled(title: str, why: Title) -> str:
+    """A submission's title (200 characters at most in a language) and why another policy took over."""
+    said = [
+        f"{in_language(title, locale)[: 200 - len(reason) - 3]} · {reason}"
+        for locale, reason in (("zh-CN", why.zh), ("en", why.en))
+    ]
+    return bilingual(*said)
 
 
 def _owner(policy: PolicyVersion, branch_id: UUID) -> UUID | None:

@@ -33,6 +33,18 @@ def translate(locale: str, msgid: str, **params: object) -> str:
     return text % params if params else text
 
 
+def bilingual(zh: str, en: str) -> str:
+    """A line of text that is kept in both languages, one below the other; ``in_language`` tells it."""
+    chinese, english = (" ".join(one.split()) for one in (zh, en))
+    return chinese if chinese == english else f"{chinese}\n{english}"
+
+
+def in_language(kept: str, locale: str) -> str:
+    """What ``bilingual`` kept, in the reader's language; a text that is there in one language only as it is."""
+    chinese, _, english = kept.partition("\n")
+    return english if english and not locale.startswith("zh") else chinese
+
+
 def choose(accepted: str, default: str) -> str:
     """The first of the languages in an Accept-Language header that there is, else ``default``."""
     for wanted in _preferred(accepted):

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from outreach.core.i18n import in_language
+
 # What can be told, by the names of a target's ``tells``, and the kinds of notices that belong there.
 TELLS: dict[str, tuple[str, ...]] = {
-    "waits": ("submission_held",),
+    "waits": ("submission_held", "pending"),
     "late": ("escalated",),
     "questions": ("question", "answer"),
     "decisions": ("decision", "stopped", "firm_approved", "claim"),
@@ -47,26 +49,27 @@ _LINES: dict[str, dict[str, str]] = {
         "question": "{whose}就一份待审内容向合规提问，请答复：{title}",
         "answer": "合规已答复您的提问，无异议：{title}",
         "answer.objects": "合规已答复您的提问，有异议：{title}",
+        "pending": "顾问从待批的一批中{what}了消息，其余照常待批：{title}",
         "claim": "{who}已接手您正在处理的内容：{title}",
         "reply": "有客户回复等待您答复（首问负责）",
         "reply.group": "{whose}有客户回复等待答复（首问负责）",
         "test": "测试：通知能够送达",
     },
     "en": {
-        "submission_held": "{count} messages wait for your approval: {title}",
-        "submission_held.urgent": "Urgent: {count} messages wait for your approval: {title}{by}",
-        "submission_held.group": "{whose}: {count} messages wait for approval: {title}",
-        "submission_held.urgent.group": "Urgent, {whose}: {count} messages wait for approval: {title}{by}",
-        "escalated": "Late, now also with you: {count} messages of {whose}: {title}",
-        "escalated.again": "Late: {count} messages still wait for your approval: {title}",
-        "escalated.away": "All approvers of {whose} are away: {count} messages now wait for you: {title}",
-        "escalated.away.group": "{whose}: all approvers are away, {count} messages wait: {title}",
-        "escalated.group": "Late, {whose}: {count} messages still wait for approval: {title}",
-        "decision.approve": "{count} of your messages were approved: {title}",
-        "decision.return": "{count} of your messages were returned: {title}{reasons}",
-        "decision.return.clients": "{count} messages to your clients were returned; mend them: {title}{reasons}",
-        "decision.reject": "{count} of your messages were rejected: {title}{reasons}",
-        "decision.undo": "The approval of {count} of your messages was taken back; they wait again: {title}",
+        "submission_held": "{messages} {wait} for your approval: {title}",
+        "submission_held.urgent": "Urgent: {messages} {wait} for your approval: {title}{by}",
+        "submission_held.group": "{whose}: {messages} {wait} for approval: {title}",
+        "submission_held.urgent.group": "Urgent, {whose}: {messages} {wait} for approval: {title}{by}",
+        "escalated": "Late, now also with you: {messages} of {whose}: {title}",
+        "escalated.again": "Late: {messages} still {wait} for your approval: {title}",
+        "escalated.away": "All approvers of {whose} are away: {messages} now {wait} for you: {title}",
+        "escalated.away.group": "{whose}: all approvers are away, {messages} {wait}: {title}",
+        "escalated.group": "Late, {whose}: {messages} still {wait} for approval: {title}",
+        "decision.approve": "{count} of your messages {was} approved: {title}",
+        "decision.return": "{count} of your messages {was} returned: {title}{reasons}",
+        "decision.return.clients": "{messages} to your clients {was} returned, to be mended: {title}{reasons}",
+        "decision.reject": "{count} of your messages {was} rejected: {title}{reasons}",
+        "decision.undo": "The approval of {count} of your messages was taken back; waiting again: {title}",
         "stopped": "One of the sample was returned, so the whole batch is stopped: {title}{reasons}",
         "firm_approved": "Approved by head office, to your clients too; hold it if need be: {title}",
         "file_waits.clients": "A client file would change too much and was not taken in: see its preview",
@@ -75,6 +78,7 @@ _LINES: dict[str, dict[str, str]] = {
         "question": "{whose} asks compliance about something that waits; please answer: {title}",
         "answer": "Compliance has answered your question and does not object: {title}",
         "answer.objects": "Compliance has answered your question and objects: {title}",
+        "pending": "An advisor {what} out of a batch; the rest waits on: {title}",
         "claim": "{who} went on with what you were working through: {title}",
         "reply": "A client's reply waits for your answer",
         "reply.group": "{whose}: a client's reply waits for an answer",
@@ -82,6 +86,15 @@ _LINES: dict[str, dict[str, str]] = {
     },
 }
 _BY = {"zh": "（请于 {by} 前处理）", "en": " (by {by})"}
+_PENDING: dict[str, dict[str, str]] = {
+    "zh": {"skipped": "跳过", "withdrawn": "撤回", "edited": "改写", "taken_back": "取回"},
+    "en": {
+        "skipped": "left a client",
+        "withdrawn": "took a message",
+        "edited": "took a message, in words of its own,",
+        "taken_back": "took an approved message",
+    },
+}
 _FOR = {"zh": "（代 {name}）", "en": " (for {name})"}
 FIRM = {"zh": "总部", "en": "Head office"}
 
@@ -124,17 +137,22 @@ def word(kind: str, params: Mapping[str, Any], locale: str, *, group: bool = Fal
     if group:
         line = lines.get(f"{key}.group", lines.get(f"{kind}.group", line))
     title = _in(params.get("title"), locale) or category_name(str(params.get("category", "")), locale)
+    count = int(params.get("count", 0))
     line = line.format(
-        count=params.get("count", 0),
+        count=count,
+        messages="1 message" if count == 1 else f"{count} messages",
+        wait="waits" if count == 1 else "wait",
+        was="was" if count == 1 else "were",
         title=title,
         whose=_in(params.get("branch"), locale) or FIRM[tongue(locale)],
         by=_BY[tongue(locale)].format(by=params["by"]) if params.get("by") else "",
         reasons=_reasons(params, locale),
         who=params.get("who", ""),
+        what=_PENDING[tongue(locale)].get(str(params.get("what", "")), ""),
     )
     if params.get("for") and not group:
         line += _FOR[tongue(locale)].format(name=params["for"])
-    return Wording(line=line, path=_path(kind, params))
+    return Wording(line=" ".join(line.split()), path=_path(kind, params))
 
 
 def _key(kind: str, params: Mapping[str, Any]) -> str:
@@ -156,7 +174,7 @@ def _in(said: Any, locale: str) -> str:
     """A text, or the one of two languages."""
     if isinstance(said, Mapping):
         return str(said.get(tongue(locale), ""))
-    return str(said or "")
+    return in_language(str(said or ""), locale)
 
 
 def _reasons(params: Mapping[str, Any], locale: str) -> str:
@@ -168,7 +186,7 @@ def _reasons(params: Mapping[str, Any], locale: str) -> str:
 
 
 def _path(kind: str, params: Mapping[str, Any]) -> str:
-    if kind in ("submission_held", "escalated", "question", "answer", "claim") or (
+    if kind in ("submission_held", "escalated", "question", "answer", "claim", "pending") or (
         kind == "stopped" and not params.get("own")
     ):
         return f"/inbox/submission/{params['submission_id']}"

@@ -17,7 +17,15 @@ from outreach.auth.sessions import Session, resume
 from outreach.core import clock
 from outreach.core.access import Actor, Permission, Role
 from outreach.core.errors import Forbidden, OutreachError
-from outreach.core.i18n import LOCALES, choose, date_text, instant_text, number_text, translate
+from outreach.core.i18n import (
+    LOCALES,
+    choose,
+    date_text,
+    in_language,
+    instant_text,
+    number_text,
+    translate,
+)
 from outreach.core.settings import Settings
 from outreach.ledger.work import Opener, Work
 
@@ -124,6 +132,7 @@ class Desk:
         notice = raw.encode().decode("unicode_escape", "replace") if raw.isascii() else ""
         return {
             "_": partial(translate, self.locale),
+            "titled": partial(in_language, locale=self.locale),
             "lang": self.locale,
             "languages": LOCALES,
             "actor": actor,

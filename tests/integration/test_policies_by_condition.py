@@ -23,6 +23,7 @@ from outreach.content.starter import lay_out
 from outreach.core.access import Actor
 from outreach.core.database import Database
 from outreach.core.errors import NotFound
+from outreach.core.i18n import in_language
 from outreach.delivery.replies import ReplyIn, take_reply
 from outreach.ledger.work import Opener, Work
 from outreach.messages.tables import message
@@ -68,7 +69,7 @@ def _queue(
 
 
 def _waits(work: Work, occurrence_id: UUID | None = None) -> dict[str, tuple[str, int]]:
-    """policy -> (title of its submission, messages held in it)."""
+    """policy -> (Chinese title of its submission, messages held in it)."""
     rows = work.conn.execute(
         text(
             """
@@ -84,7 +85,7 @@ def _waits(work: Work, occurrence_id: UUID | None = None) -> dict[str, tuple[str
     ).all()
     assert all((row.state == "open") == (row.held > 0) for row in rows)
     assert len({row.name for row in rows}) == len(rows)
-    return {row.name: (row.title, row.held) for row in rows}
+    return {row.name: (in_language(row.title, "zh-CN"), row.held) for row in rows}
 
 
 def _policies(work: Work, ids: Sequence[UUID]) -> list[str]:

@@ -32,6 +32,7 @@ from outreach.archive.names import Names
 from outreach.archive.opening import Evidence, commits_to_payload
 from outreach.archive.records import WHY
 from outreach.core.database import AnyRow
+from outreach.core.i18n import in_language
 from outreach.messages import reasons
 from outreach.messages.payload import Payload, from_bytes
 
@@ -162,7 +163,7 @@ def _head(number: int, row: AnyRow | None) -> str:
     return el(
         "header",
         el("span", words(f"№ {number}"), cls="number"),
-        el("strong", words(title)) if title else "",
+        el("strong", both(in_language(title, "zh-CN"), in_language(title, "en"))) if title else "",
         el("span", both(*say(CHANNELS, row.channel)), cls="tag") if row else "",
         el("span", both(*say(STATES, row.state)), cls=f"tag state {row.state}") if row else "",
     )
