@@ -9,6 +9,7 @@ from outreach.cli.session import signed_in
 from outreach.cli.tables import rows
 from outreach.composing.year import Year, YearLine, year_ahead
 from outreach.core import clock
+from outreach.occasions.cron_words import cron_in_words
 
 
 @click.command()
@@ -61,7 +62,7 @@ def _print(found: Year, chinese: bool) -> None:
             click.echo(f"\n── {found.year}-{month:02d}")
             rows(("WHEN", "WHAT", "CLIENTS", "POLICY"), table)
     other = [
-        (_when(line), _title(line, chinese), f"up to {line.audience}", _policy(line, chinese))
+        (_when(line, chinese), _title(line, chinese), f"up to {line.audience}", _policy(line, chinese))
         for line in found.lines
         if line.kind in ("trading_day", "cron", "feed")
     ]
@@ -70,10 +71,11 @@ def _print(found: Year, chinese: bool) -> None:
         rows(("WHEN", "WHAT", "CLIENTS", "POLICY"), other)
 
 
-def _when(line: YearLine) -> str:
+def _when(line: YearLine, chinese: bool) -> str:
     if line.kind == "feed":
         return f"each item of {line.rule}"
-    return f"{line.firings} times" + (f" ({line.rule})" if line.rule else " (trading days)")
+    rule = cron_in_words(line.rule, "zh-CN" if chinese else "en") if line.rule else "trading days"
+    return f"{line.firings} times ({rule})"
 
 
 def _title(line: YearLine, chinese: bool) -> str:

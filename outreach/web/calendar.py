@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import date
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
@@ -11,6 +12,7 @@ from outreach.composing.year import year_ahead
 from outreach.core import clock
 from outreach.core.access import Permission, require
 from outreach.core.i18n import month_text
+from outreach.occasions.cron_words import cron_in_words
 from outreach.web.frame import Desk
 
 
@@ -32,6 +34,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                     (month, month_text(desk.locale, date(found.year, month, 1))) for month in range(1, 13)
                 ],
                 today=today,
+                cron=partial(cron_in_words, locale=desk.locale),
                 throughout=[one for one in found.lines if one.kind in ("trading_day", "cron", "feed")],
             )
 

@@ -109,6 +109,8 @@ def test_the_page_draws_it(people: Firm, sign_in: SignIn) -> None:
     assert "provisional calendar" in said
     assert "Spring Festival" in said
     assert "at each market event" in said
+    assert "53 times (every Friday at 16:00)" in sign_in(people.b01.manager).read("/calendar?year=2027")
+    assert "(每周五 16:00)" in sign_in(people.b01.manager, "zh-CN").read("/calendar?year=2027")
     assert sign_in(people.b01.manager).get("/calendar?year=1800").status_code == 400
     assert sign_in(people.b01.manager).get("/calendar?year=soon").status_code == 422
     assert sign_in(people.b01.advisor).get("/calendar").status_code == 403
