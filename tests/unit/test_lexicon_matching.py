@@ -2,10 +2,9 @@
 
 import re
 from functools import cache
+from itertools import product
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from outreach.content.loader import load_folder
 from outreach.content.matcher import Hit, Matcher, compile_lexicons
@@ -126,23 +125,17 @@ def test_disguises_are_seen_through(disguised: str) -> None:
     ]
 
 
-@given(
-    phrase=st.sampled_from(BLOCKED),
-    between=st.sampled_from(["", " ", ".", "\u200b", "·", "　", "-"]),
-    before=st.sampled_from(["", "您好，", "Dear "]),
-)
-@settings(max_examples=120, deadline=None)
-def test_a_phrase_is_found_where_it_stands_whatever_is_put_between(
-    phrase: str, between: str, before: str
-) -> None:
-    disguised = between.join(phrase)
-    text = f"{before}{disguised}。"
-    found = [hit for hit in hits(text) if hit.severity == "block"]
-    assert found
-    first, last = min(hit.start for hit in found), max(hit.end for hit in found)
-    assert first >= len(before)
-    assert last <= len(before) + len(disguised)
-    assert re.search(r"\w", text[first:last])
+@pytest.mark.parametrize("between", ["", " ", ".", "\u200b", "·", "　", "-"])
+def test_a_phrase_is_found_where_it_stands_whatever_is_put_between(between: str) -> None:
+    for phrase, before in product(BLOCKED, ("", "您好，", "Dear ")):
+        disguised = between.join(phrase)
+        text = f"{before}{disguised}。"
+        found = [hit for hit in hits(text) if hit.severity == "block"]
+        assert found, text
+        first, last = min(hit.start for hit in found), max(hit.end for hit in found)
+        assert first >= len(before), text
+        assert last <= len(before) + len(disguised), text
+        assert re.search(r"\w", text[first:last]), text
 
 
 def test_a_bare_opening_is_flagged_only_at_the_beginning() -> None:
