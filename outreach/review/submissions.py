@@ -89,6 +89,19 @@ def submission_for(
     return Submission(**row)
 
 
+def submission_of(work: Work, message_id: UUID) -> UUID:
+    """The submission that a message is in. Raises NotFound beyond the actor's scope (P7)."""
+    found = work.conn.execute(
+        select(message.c.submission_id).where(
+            message.c.id == message_id, visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
+        )
+    ).scalar_one_or_none()
+    if found is None:
+        raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
+    identifier: UUID = found
+    return identifier
+
+
 def lock_submissions(work: Work, submission_ids: Iterable[UUID]) -> dict[UUID, Submission]:
     """Lock submissions in the order of their ids, as every service of review does before it locks messages,
     so that no two decisions ever wait for each other in a ring."""

@@ -4,6 +4,7 @@ import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -28,9 +29,11 @@ from outreach.core.i18n import (
 )
 from outreach.core.settings import Settings
 from outreach.ledger.work import Opener, Work
+from outreach.web.told import told
 
 COOKIE = "outreach_session"
 LANGUAGE_COOKIE = "outreach_language"
+_MOST_TOLD = 10  # messages of a conflict that are told one by one
 PAGES = Path(__file__).parent / "pages"
 
 
@@ -223,7 +226,17 @@ def error_page(desk: Desk, error: OutreachError) -> Response:
     status = STATUS.get(error.code, 500)
     if isinstance(error, Forbidden) and desk.session is None:
         status = 401
-    return desk.page("error.html", status=status, error=error, status_code=status)
+    said, mend = told(desk.locale, error)
+    happened = [one for one in error.details.get("messages", ()) if isinstance(one, dict) and "what" in one]
+    return desk.page(
+        "error.html",
+        status=status,
+        said=said,
+        mend=mend,
+        status_code=status,
+        happened=[one | {"at": datetime.fromisoformat(one["at"])} for one in happened[:_MOST_TOLD]],
+        more=max(len(happened) - _MOST_TOLD, 0),
+    )
 
 
 def mail_page(html: str) -> Response:

@@ -75,7 +75,7 @@ def test_queue_approve_return_and_arrive(running: Machine, sign_in: SignIn, loca
     expect(deciding.locator("#notice")).to_contain_text(words["approved"])
     second = deciding.locator("#who .small").inner_text()
     assert {first, second} == {chosen[0][1], chosen[1][1]}
-    deciding.click(".refuse summary")
+    deciding.click("[data-opens=refuse]")
     deciding.check(".refuse input[name=reasons] >> nth=0")
     deciding.fill("#note", words["note"])
     deciding.click("button[value=return]")

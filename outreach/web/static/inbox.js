@@ -1,36 +1,161 @@
 "use strict";
-// The keyboard in the inbox; everything it does is a link or a button on the page.
-document.addEventListener("keydown", (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input:not([type=checkbox]), textarea, select")) return;
-  const items = [...document.querySelectorAll("[data-list] [data-item]")];
-  const now = Math.max(
-    items.findIndex((item) => item === document.activeElement || item.contains(document.activeElement)),
-    items.findIndex((item) => item.getAttribute("aria-current") === "true"),
-  );
-  const move = (step) => {
-    const next = items[Math.min(Math.max(now + step, 0), items.length - 1)];
+// The keyboard in the inbox. Everything it does is a link or a button on the page; it only saves the hand a way.
+// An approval can never hit another message than the one that is shown: the form carries the shown message's own
+// digest, and the key is dead while the shown message is not the selected one, or has only just appeared.
+(() => {
+  const READ_FOR = 300; // ms that a message must have been shown before a key decides on it
+  let shownAt = performance.now();
+
+  const reader = () => document.getElementById("reader");
+  const items = () => [...document.querySelectorAll("[data-list] [data-item]")];
+  const selected = () => items().find((item) => item.getAttribute("aria-current") === "true");
+  const focused = () => items().find((item) => item === document.activeElement || item.contains(document.activeElement));
+
+  function tell(which) {
+    const heard = document.getElementById("heard");
+    if (heard) { heard.textContent = ""; heard.textContent = heard.dataset[which] ?? ""; }
+  }
+
+  function mark(item) {
+    for (const one of items()) {
+      if (one === item) one.setAttribute("aria-current", "true");
+      else one.removeAttribute("aria-current");
+      one.closest(".one")?.classList.toggle("now", one === item);
+    }
+  }
+
+  function move(step) {
+    const all = items();
+    const now = all.indexOf(focused() ?? selected());
+    const next = all[Math.min(Math.max(now + step, 0), all.length - 1)];
     if (!next) return;
-    if (next.matches("nav [data-item]")) next.click();
-    else next.focus();
-  };
-  const press = (key) => {
-    const scope = document.activeElement?.closest("[data-item]") ?? document;
+    if (!next.dataset.message) { next.focus(); return; }
+    if (next === selected()) return;
+    mark(next);
+    next.scrollIntoView({ block: "nearest" });
+    next.click();
+  }
+
+  // Whether a key may decide on what is shown.
+  function ready() {
+    const shown = reader();
+    if (!shown) return true; // a page without a reader: a sample
+    const now = selected();
+    if (shown.hasAttribute("aria-busy") || (now && now.dataset.message !== shown.dataset.message)) { tell("loading"); return false; }
+    if (performance.now() - shownAt < READ_FOR) { tell("unread"); return false; }
+    return true;
+  }
+
+  function press(key) {
+    const scope = document.activeElement?.closest("section[data-item]") ?? reader() ?? document;
     const target = scope.querySelector(`[data-key="${key}"]`) ?? document.querySelector(`[data-key="${key}"]`);
     target?.click();
     return Boolean(target);
-  };
+  }
+
+  function returning() {
+    if (!ready()) return;
+    const panel = document.getElementById("refuse");
+    if (!panel) { press("r"); return; }
+    panel.open = true;
+    panel.querySelector("input[type=checkbox]")?.focus();
+  }
+
+  function tick() {
+    const box = selected()?.closest(".one")?.querySelector("[data-tick]");
+    if (box) { box.checked = !box.checked; box.dispatchEvent(new Event("change", { bubbles: true })); }
+    else press("x");
+  }
+
+  function search() {
+    const field = document.querySelector("input[data-key='/']");
+    if (field) field.focus();
+    else document.querySelector("[data-back]")?.click();
+  }
+
+  function help() {
+    const keys = document.getElementById("keys");
+    if (keys?.open) keys.close();
+    else keys?.showModal();
+  }
+
   const keys = {
     j: () => move(1),
     k: () => move(-1),
-    a: () => press("a"),
-    r: () => press("r") && document.querySelector(".refuse input")?.focus(),
-    x: () => press("x"),
+    o: () => (focused() ?? items()[0])?.click(),
+    x: tick,
+    a: () => ready() && press("a"),
+    r: returning,
     u: () => document.querySelector("[data-undo] button")?.click(),
     i: () => document.querySelector("[data-back]")?.click(),
+    "[": () => press("["),
+    "]": () => press("]"),
+    "/": search,
+    "?": help,
   };
-  if (keys[event.key]) {
+
+  document.addEventListener("keydown", (event) => {
+    // 229: a key that an input method takes for itself.
+    if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing || event.keyCode === 229) return;
+    const typing = event.target.closest?.("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
+    if (typing) { if (event.key === "Escape") typing.blur(); return; }
+    if (document.getElementById("keys")?.open && event.key !== "?") return;
+    if (!Object.hasOwn(keys, event.key)) return;
     event.preventDefault();
+    if (event.repeat && !"jk".includes(event.key)) return; // a held key decides once
     keys[event.key]();
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-help]")) help();
+    if (event.target.closest("[data-opens=refuse]")) returning();
+    const item = event.target.closest("[data-list] a[data-message]");
+    if (item) mark(item);
+  });
+
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches("[data-tick]")) return;
+    const count = document.querySelectorAll("[data-tick]:checked").length;
+    for (const place of document.querySelectorAll("[data-ticked-count]")) place.textContent = count ? String(count) : "";
+  });
+
+  // What htmx puts in place of the reader, or of the whole desk, is new: it has not been read yet.
+  const DECIDING = "[data-message], form.decide, form.same";
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.detail.ctx.sourceElement?.matches?.(DECIDING)) reader()?.setAttribute("aria-busy", "true");
+  });
+  document.addEventListener("htmx:finally:request", (event) => {
+    if (event.detail.ctx.sourceElement?.matches?.(DECIDING)) reader()?.removeAttribute("aria-busy");
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (!event.detail.ctx.sourceElement?.matches?.(DECIDING)) return;
+    shownAt = performance.now();
+    dress();
+    const problem = document.querySelector("#said > *");
+    if (problem) { problem.scrollIntoView({ block: "nearest" }); return; }
+    const shown = Boolean(reader()?.dataset.message);
+    document.body.classList.toggle("reading", shown);
+    document.body.classList.toggle("listing", !shown);
+    document.getElementById("who")?.focus({ preventScroll: window.innerWidth > 720 });
+    selected()?.scrollIntoView({ block: "nearest" });
+  });
+
+  // A countdown until an approval can no longer be undone.
+  function countDown(element) {
+    element.dataset.ticking = "1";
+    const until = Date.parse(element.dataset.until);
+    const step = () => {
+      const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
+      element.textContent = String(left);
+      if (left > 0) setTimeout(step, 250);
+      else element.closest("[data-undo]")?.remove();
+    };
+    step();
   }
-});
+
+  function dress() {
+    document.getElementById("desk")?.classList.add("scripted");
+    document.querySelectorAll("[data-until]:not([data-ticking])").forEach(countDown);
+  }
+  dress();
+})();

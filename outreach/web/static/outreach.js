@@ -19,18 +19,6 @@ document.querySelectorAll(".drop").forEach((zone) => {
   });
 });
 
-// A countdown until an approval can no longer be undone.
-document.querySelectorAll("[data-until]").forEach((element) => {
-  const until = Date.parse(element.dataset.until);
-  const tick = () => {
-    const left = Math.max(0, Math.ceil((until - Date.now()) / 1000));
-    element.textContent = String(left);
-    if (left > 0) setTimeout(tick, 250);
-    else element.closest("[data-undo]")?.remove();
-  };
-  tick();
-});
-
 // A form is sent once.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -1,0 +1,187 @@
+"""Reading what waits: a submission's messages, each as its client will see it, and the sample of a batch."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Annotated, Any
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request
+from fastapi.responses import Response
+
+from outreach.content.in_force import reasons_in_force
+from outreach.content.sms import SmsLength, sms_length
+from outreach.core.access import Permission, Role, require
+from outreach.core.errors import BadInput
+from outreach.ledger.work import Work
+from outreach.messages.states import State
+from outreach.review.batch import sample_of
+from outreach.review.claims import claim_on
+from outreach.review.detail import Detail, message_detail
+from outreach.review.identical import identical_to
+from outreach.review.inbox import LinePage, list_messages, list_waiting
+from outreach.review.policies import policy_for
+from outreach.review.reading import note_reading, readers_of
+from outreach.review.rest import rest_of
+from outreach.review.seen import changed_since, mark_seen
+from outreach.review.submissions import Submission, submission_for
+from outreach.web.frame import Desk, mail_page
+from outreach.web.inbox_filters import Asked
+from outreach.web.inbox_undo import PAGE, undoable, within
+from outreach.web.pieces import Note, Piece, notes_of, pieces_of
+
+_DAYS = (30, 90, 180, 365)
+_AROUND = 100  # submissions among which the one before and the one after are looked for
+
+
+def router(desk: Callable[[Request], Desk]) -> APIRouter:
+    """The routes."""
+    routes = APIRouter()
+    here = Annotated[Desk, Depends(desk)]
+    inside = Annotated[str, Query(alias="within", max_length=1000)]
+
+    @routes.get("/inbox/submission/{submission_id}")
+    def submission(
+        desk: here,
+        submission_id: UUID,
+        message: UUID | None = None,
+        after: str = "",
+        undo: UUID | None = None,
+        until: str = "",
+        asked: inside = "",
+    ) -> Response:
+        require(desk.actor, Permission.READ_MESSAGES)
+        with desk.work() as work:
+            values = _read(desk, work, submission_id, message, after, within(asked))
+            return desk.page("submission.html", undo=undoable(undo, until), **values)
+
+    @routes.get("/inbox/message/{message_id}")
+    def message(desk: here, message_id: UUID) -> Response:
+        with desk.work() as work:
+            detail = message_detail(work, message_id, desk.locale)
+        return desk.go(f"/inbox/submission/{detail.submission.id}?message={message_id}")
+
+    @routes.get("/inbox/message/{message_id}/mail")
+    def mail(desk: here, message_id: UUID) -> Response:
+        with desk.work() as work:
+            detail = message_detail(work, message_id, desk.locale)
+        html = detail.payload.html if detail.payload else ""
+        return mail_page(html)
+
+    @routes.get("/inbox/submission/{submission_id}/presence")
+    def presence(desk: here, submission_id: UUID, message: str = "") -> Response:
+        require(desk.actor, Permission.READ_MESSAGES)
+        with desk.work() as work:
+            head = submission_for(work, submission_id)
+            note_reading(work, submission_id, _id(message))
+            claim, readers = claim_on(work, submission_id), readers_of(work, submission_id)
+        return desk.page("presence.html", head=head, claim=claim, readers=readers, within="")
+
+    @routes.get("/inbox/submission/{submission_id}/batch")
+    def batch(
+        desk: here, submission_id: UUID, undo: UUID | None = None, until: str = "", asked: inside = ""
+    ) -> Response:
+        require(desk.actor, Permission.DECIDE)
+        with desk.work() as work:
+            head = submission_for(work, submission_id)
+            sample = sample_of(work, submission_id)
+            details = [message_detail(work, one, desk.locale) for one in sample.message_ids]
+            for one in details:
+                mark_seen(work, one.id, one.revision)
+            note_reading(work, submission_id)
+            policy = policy_for(work.conn, head.policy_version_id)
+            before_this, after_this = _around(work, head, within(asked))
+            return desk.page(
+                "batch.html",
+                head=head,
+                sample=sample,
+                details=[(one, pieces(one), _notes(one), _sms(one)) for one in details],
+                refusal=details[0].refusal if details else None,
+                days=[day for day in _DAYS if timedelta(days=day) <= policy.standing_longest],
+                policy=policy,
+                claim=claim_on(work, submission_id),
+                readers=readers_of(work, submission_id),
+                within=within(asked).query,
+                before_this=before_this,
+                after_this=after_this,
+                undo=undoable(undo, until),
+            )
+
+    return routes
+
+
+def _read(
+    desk: Desk, work: Work, submission_id: UUID, message: UUID | None, after: str, asked: Asked
+) -> dict[str, Any]:
+    """What the page of a submission shows, with one of its messages open."""
+    head = submission_for(work, submission_id)
+    lines = list_messages(work, submission_id, after or None, PAGE)
+    chosen = message or (lines.items[0].id if lines.items else None)
+    detail = message_detail(work, chosen, desk.locale) if chosen else None
+    if detail is not None and detail.submission.id != submission_id:
+        raise BadInput("This message is in another submission.", mend="Open it from the inbox.")
+    since = changed_since(work, detail.id) if detail else None
+    note_reading(work, submission_id, chosen)
+    if detail is not None:
+        mark_seen(work, detail.id, detail.revision)
+    held = detail is not None and detail.state == State.HELD.value
+    before_this, after_this = (None, None) if desk.partial else _around(work, head, asked)
+    return {
+        "head": head,
+        "opened": message is not None,
+        "lines": lines,
+        "after": after,
+        "detail": detail,
+        "since": since,
+        "pieces": pieces(detail) if detail else [],
+        "notes": _notes(detail) if detail else [],
+        "sms": _sms(detail) if detail else None,
+        "identical": identical_to(work, detail.id) if detail and held and detail.identical > 1 else None,
+        "answers": Role.COMPLIANCE in desk.actor.roles(),
+        "claim": claim_on(work, submission_id),
+        "readers": readers_of(work, submission_id),
+        "following": _beside(lines, chosen, 1),
+        "preceding": _beside(lines, chosen, -1),
+        "batch": sample_of(work, submission_id) if head.mode != "each" and not head.stopped_at else None,
+        "rest": rest_of(work, submission_id) if head.stopped_at else None,
+        "reasons": reasons_in_force(work.conn),
+        "within": asked.query,
+        "before_this": before_this,
+        "after_this": after_this,
+    }
+
+
+def pieces(detail: Detail) -> list[Piece]:
+    """The text of a message in stretches."""
+    return pieces_of(detail.parts, detail.findings)
+
+
+def _notes(detail: Detail) -> list[Note]:
+    return notes_of("".join(part.text for part in detail.parts), detail.findings)
+
+
+def _sms(detail: Detail) -> SmsLength | None:
+    return sms_length(detail.payload.text) if detail.payload and detail.channel == "sms" else None
+
+
+def _beside(lines: LinePage, chosen: UUID | None, step: int) -> UUID | None:
+    ids = [line.id for line in lines.items]
+    if chosen not in ids:
+        return ids[0] if step > 0 and ids else None
+    at = ids.index(chosen) + step
+    return ids[at] if 0 <= at < len(ids) else None
+
+
+def _around(work: Work, head: Submission, asked: Asked) -> tuple[UUID | None, UUID | None]:
+    """The submissions before and after this one in the list it was opened from."""
+    ids = [one.submission.id for one in list_waiting(work, asked.filters(), None, _AROUND).items]
+    if head.id not in ids:
+        return None, ids[0] if ids else None
+    at = ids.index(head.id)
+    return ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        raise BadInput("There is no such message.", mend="Open the page again.") from None
