@@ -37,6 +37,7 @@ from outreach.ledger.work import Opener, Work, opener
 from outreach.messages.suppress import on_contact_changed, supersede_feed_item
 from outreach.notices.audience import (
     on_file_waits,
+    on_pending_changed,
     on_question_asked,
     on_reply_received,
     on_submission_escalated,
@@ -67,6 +68,7 @@ def wire() -> None:
     events.subscribe(events.QuestionAnswered, on_question_answered)
     events.subscribe(events.ClaimTakenOver, on_claim_taken_over)
     events.subscribe(events.SubmissionEscalated, on_submission_escalated)
+    events.subscribe(events.PendingChanged, on_pending_changed)
     events.subscribe(events.FileWaits, on_file_waits)
     events.subscribe(events.ReplyReceived, care.on_reply_received)
     events.subscribe(events.ReplyReceived, on_reply_received)

@@ -14,7 +14,7 @@ from outreach.cli.tables import rows
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, OutreachError
 from outreach.ledger.work import Work
-from outreach.notices.letters import Letter, Mail
+from outreach.notices.letters import Letter, mail_of
 from outreach.notices.outbox import MAIL
 from outreach.notices.targets import Target, tell_target
 from outreach.notices.wording import word
@@ -68,7 +68,7 @@ def test(names: tuple[str, ...], address: str | None) -> None:
         letter = _letter(outreach, outreach.settings.locale)
         began = time.monotonic()
         try:
-            ways.mailer(Mail(address, letter.subject, letter.text))
+            ways.mailer(mail_of(letter, address))
             wrong = ""
         except (OutreachError, OSError) as error:
             wrong, failed = str(error), True
@@ -104,7 +104,7 @@ def _letter(outreach: Outreach, locale: str) -> Letter:
     wording = word("test", {}, locale)
     firm = outreach.settings.firm_name if locale.startswith("zh") else outreach.settings.firm_name_en
     url = f"{outreach.settings.public_url}{wording.path}"
-    return Letter(wording.line, f"{wording.line}\n{url}\n\n— {firm} · Outreach\n")
+    return Letter(wording.line, f"{url}\n\n— {firm} · Outreach\n")
 
 
 def _unknown(work: Work, found: Sequence[Target]) -> dict[str, str]:

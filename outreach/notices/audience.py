@@ -10,6 +10,7 @@ from outreach.core import clock
 from outreach.core.access import Role
 from outreach.core.events import (
     FileWaits,
+    PendingChanged,
     QuestionAsked,
     ReplyReceived,
     SubmissionEscalated,
@@ -63,6 +64,26 @@ def tell_deciders(work: Work, submission_id: UUID, but: UUID | None = None) -> i
             branch_id=row.branch_id,
         )
     return told
+
+
+def on_pending_changed(work: Work, event: PendingChanged) -> None:
+    """An advisor took one message out of a batch that waits, or gave it words of its own: whose turn it is learns of it
+    with the next gathered letter."""
+    row = work.conn.execute(select(submission).where(submission.c.id == event.submission_id)).one()
+    steps = held(work.conn, [row.id]).get(row.id)
+    if row.mode == "each" or not steps:
+        return
+    policy = policy_for(work.conn, row.policy_version_id)
+    roles = policy.steps[min(min(steps), len(policy.steps) - 1)]
+    tell(
+        work,
+        deciders(work, row, roles) - {work.actor.staff_id},
+        "pending",
+        named(work, row) | {"what": event.what},
+        not_before=gathered_until(work, row.due_by),
+        submission_id=row.id,
+        branch_id=row.branch_id,
+    )
 
 
 def tell_late(
@@ -213,18 +234,24 @@ def on_reply_received(work: Work, event: ReplyReceived) -> None:
 
 
 def named(work: Work, row: Any) -> dict[str, Any]:
-    """What a notice may say of a submission. What a person wrote as its title could name a client: it is left out."""
+    """What a notice may say of a submission. The title of what a person put up could name a client: it is left out."""
     job = work.conn.execute(
         select(occurrence.c.job_name).where(occurrence.c.id == row.occurrence_id)
     ).scalar_one()
     said: dict[str, Any] = {
         "submission_id": str(row.id),
-        "title": "" if job == REQUEST or row.author_id is not None else row.title,
+        "title": "" if job == REQUEST else _in_both(row.title),
         "category": row.category,
     }
     if row.branch_id is not None:
         said["branch"] = branch_named(work, row.branch_id)
     return said
+
+
+def _in_both(title: str) -> dict[str, str]:
+    """A title as a submission has it: its Chinese, and in a line of its own its English."""
+    first, _, second = title.partition("\n")
+    return {"zh": " ".join(first.split()), "en": " ".join((second or first).split())}
 
 
 def branch_named(work: Work, branch_id: UUID) -> dict[str, str]:

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, literal, select, true, union, update
+from sqlalchemy import and_, delete, func, literal, select, true, union, update
 
 from outreach.content.in_force import reasons_in_force
 from outreach.content.tables import content_version
@@ -22,6 +22,8 @@ from outreach.notices.times import LONGEST_PAUSE, PAUSE
 from outreach.people.staff import staff_names
 from outreach.people.tables import staff
 from outreach.review.tables import decision, decision_digest, remark, submission
+from outreach.scheduling.occurrences import REQUEST
+from outreach.scheduling.tables import occurrence
 
 _STOPPED_WITHIN = timedelta(seconds=5)  # a batch stops in the transaction that returns one of its sample
 
@@ -136,8 +138,15 @@ def _take_back(work: Work, person: UUID, submission_id: UUID, count: int) -> Non
 
 
 def _told(work: Work, made: Any, verb: str) -> list[Told]:
-    """Who wrote or last edited the messages; of returned ones that nobody wrote, whose clients they are for, since
-    the advisor may mend them. Of an undone approval only what waits again counts."""
+    """Who wrote or last edited the messages; of returned ones that a job made, whose clients they are for, since the
+    advisor may mend them. Who edited a job's template is not told of every branch's decision about it. Of an undone
+    approval only what waits again counts."""
+    job = work.conn.execute(
+        select(occurrence.c.job_name != REQUEST, submission.c.author_id)
+        .join(occurrence, occurrence.c.id == submission.c.occurrence_id)
+        .where(submission.c.id == made.submission_id)
+    ).one()
+    editor = job.author_id if job[0] else None
     mine = (
         select(
             message.c.id,
@@ -153,12 +162,14 @@ def _told(work: Work, made: Any, verb: str) -> list[Told]:
     again = mine.c.state == State.HELD.value if verb == "undo" else true()
     parts = [
         select(column.label("person"), literal(True).label("own"), mine.c.id).where(
-            column.is_not(None), again
+            column.is_not(None), column.is_distinct_from(editor), again
         )
         for column in (mine.c.author_id, mine.c.last_editor_id)
     ]
     if verb == "return":
-        nobody = mine.c.author_id.is_(None) & mine.c.last_editor_id.is_(None)
+        nobody = and_(
+            *(column.is_(None) | (column == editor) for column in (mine.c.author_id, mine.c.last_editor_id))
+        )
         parts.append(
             select(mine.c.advisor_id, literal(False), mine.c.id).where(mine.c.advisor_id.is_not(None), nobody)
         )
@@ -182,7 +193,8 @@ def _tell_stopped(work: Work, row: Any, made: Any, because: Sequence[dict[str, s
         ).scalar_one_or_none()
     if writer is None or writer == made.actor_id:
         return
-    params = named(work, row) | {"because": list(because), "own": row.author_id is not None}
+    said = named(work, row)
+    params = said | {"because": list(because), "own": not said["title"]}  # only a person's own has none
     tell(
         work,
         [writer],

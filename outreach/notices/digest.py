@@ -30,7 +30,6 @@ _WORDS: dict[str, dict[str, str]] = {
         "late": "逾期 {n} 条",
         "today": "今日到期 {n} 条",
         "and": "，",
-        "colon": "：",
         "kind": "· {kind} {n} 条",
         "for": "其中含您代{names}处理的消息。",
         "names": "、",
@@ -41,14 +40,13 @@ _WORDS: dict[str, dict[str, str]] = {
         "more": "……另有 {n} 条，见“通知”页",
     },
     "en": {
-        "mine": "{n} messages wait for your approval",
-        "group": "{whose}: {n} messages wait for approval",
-        "anybody": "{n} messages wait for approval",
+        "mine": "{messages} {wait} for your approval",
+        "group": "{whose}: {messages} {wait} for approval",
+        "anybody": "{messages} {wait} for approval",
         "of which": " ({parts})",
         "late": "{n} late",
         "today": "{n} due today",
         "and": ", ",
-        "colon": ":",
         "kind": "- {kind}: {n}",
         "for": "Among them those for {names}, who is away.",
         "names": ", ",
@@ -97,7 +95,8 @@ def letter_of(work: Work, rows: Sequence[Row[Any]], counts: dict[UUID, int], rea
         key = ("group " if reader.group else "") + "several" + (" urgent" if urgent else "")
         subject = lines[0][0] if len(lines) == 1 else said[key].format(n=len(lines))
     parts = ["\n".join(head)] if head else []
-    parts += ["\n".join(pair) for pair in lines[:_MOST_LINES]]
+    # A line that is the subject is not said again.
+    parts += ["\n".join(pair[pair[0] == subject :]) for pair in lines[:_MOST_LINES]]
     if len(lines) > _MOST_LINES:
         link = f"{work.settings.public_url}/notices"
         parts.append(f"{said['more'].format(n=len(lines) - _MOST_LINES)}\n{link}")
@@ -164,12 +163,16 @@ def _summary(
     said = _WORDS[tongue(reader.locale)]
     total, late, today = (sum(getattr(one, key) for one in sums) for key in ("n", "late", "today"))
     key = "mine" if not reader.group else "group" if reader.whose else "anybody"
-    line = said[key].format(n=total, whose=reader.whose)
+    line = said[key].format(
+        n=total,
+        whose=reader.whose,
+        messages="1 message" if total == 1 else f"{total} messages",
+        wait="waits" if total == 1 else "wait",
+    )
     parts = [said[key].format(n=n) for key, n in (("late", late), ("today", today)) if n]
     if parts:
         line += said["of which"].format(parts=said["and"].join(parts))
-    head = [line + said["colon"]]
-    head += [said["kind"].format(kind=category_name(one.category, reader.locale), n=one.n) for one in sums]
+    head = [said["kind"].format(kind=category_name(one.category, reader.locale), n=one.n) for one in sums]
     names = sorted({str(row.params["for"]) for row in waits if row.params.get("for")})
     if names and not reader.group:
         head.append(said["for"].format(names=said["names"].join(names)))

@@ -13,7 +13,7 @@ from outreach.messages.tables import message
 from outreach.people.tables import import_waiting
 from outreach.review.tables import remark
 
-WAITS = ("submission_held", "escalated")
+WAITS = ("submission_held", "escalated", "pending")
 
 
 def over(conn: Connection, rows: Sequence[Row[Any]]) -> set[UUID]:

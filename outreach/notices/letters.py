@@ -6,7 +6,8 @@ from typing import Protocol
 
 @dataclass(frozen=True)
 class Letter:
-    """A line that says it all, and the text below it. Never client data: they are words of ``notices.wording``."""
+    """A line that says it all, and the text below it, which does not say it again. Never client data: they are words of
+    ``notices.wording``."""
 
     subject: str
     text: str
@@ -20,6 +21,11 @@ class Mail:
     to: str
     subject: str
     text: str
+
+
+def mail_of(letter: Letter, to: str) -> Mail:
+    """A letter as a mail: its line above its text, for whoever prints it."""
+    return Mail(to, letter.subject, f"{letter.subject}\n\n{letter.text}")
 
 
 class Mailer(Protocol):

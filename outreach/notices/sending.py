@@ -22,7 +22,7 @@ from outreach.core.errors import OutreachError
 from outreach.ledger.work import Opener, Work
 from outreach.notices.digest import Reader, letter_of
 from outreach.notices.holding import WAITS, held, over, waiting_now
-from outreach.notices.letters import Letter, Mail, Mailer
+from outreach.notices.letters import Letter, Mailer, mail_of
 from outreach.notices.outbox import MAIL, wake
 from outreach.notices.routing import route
 from outreach.notices.tables import notice, notice_delivery
@@ -221,7 +221,7 @@ def _call(ways: Ways, due: _Due) -> str:
     try:
         if due.way == MAIL:
             if ways.mailer is not None:
-                ways.mailer(Mail(due.address, due.letter.subject, due.letter.text))
+                ways.mailer(mail_of(due.letter, due.address))
         elif target := ways.target(due.way):
             ways.post(target, due.letter)
     except (OutreachError, OSError) as error:

@@ -4,10 +4,12 @@ from datetime import timedelta
 
 import pytest
 from freezegun import freeze_time
+from sqlalchemy import update
 
 from outreach.core import clock, events
 from outreach.core.settings import Settings
 from outreach.ledger.work import Opener
+from outreach.messages.tables import message
 from outreach.notices.audience import on_question_asked
 from outreach.notices.authors import on_claim_taken_over, on_decision_made, on_question_answered
 from outreach.notices.outbox import count_unseen, list_notices, mark_seen, unseen
@@ -16,6 +18,7 @@ from outreach.people.staff import actor_for
 from outreach.review.batch import sample_of
 from outreach.review.decide import approve, reject, return_, undo
 from outreach.review.remarks import answer_question, ask_compliance
+from outreach.review.tables import submission
 from tests.support.desk import Desk
 from tests.support.notices import Postbox, on_a_working_day
 from tests.support.review_rows import as_read, hold
@@ -44,7 +47,7 @@ def test_the_author_is_told_of_each_kind_of_decision(open_work: Opener, desk: De
             "您提交的 1 条消息被退回：客户关系（语气不当）",
             "您提交的 1 条消息已批准：客户关系",
         ]
-        assert unseen(work, locale="en")[1].line == "1 of your messages were returned: relationship (Tone)"
+        assert unseen(work, locale="en")[1].line == "1 of your messages was returned: relationship (Tone)"
         assert unseen(work)[0].path == "/mine"
         assert count_unseen(work) == 3
         assert mark_seen(work) == 3
@@ -129,6 +132,34 @@ def test_a_job_s_message_that_comes_back_is_told_to_its_client_s_advisor(
     with open_work(desk.firm.b01.advisor) as work:
         assert [item.line for item in unseen(work)] == [
             "您客户的 1 条消息被退回，可修改后重新提交：中秋祝福（语气不当）"
+        ]
+
+
+def test_who_edited_a_template_is_not_told_of_each_branch_s_decision_about_it(
+    open_work: Opener, desk: Desk
+) -> None:
+    editor = desk.firm.head_office
+    with open_work() as work:
+        held = hold(work, desk.firm, desk.firm.b01, policy=desk.each, count=2, template=desk.birthday)
+        work.conn.execute(
+            update(submission)
+            .where(submission.c.id == held.submission_id)
+            .values(author_id=editor.staff_id, title="生日祝福\nBirthday greeting")
+        )
+        work.conn.execute(
+            update(message)
+            .where(message.c.id.in_(held.ids))
+            .values(author_id=editor.staff_id, last_editor_id=editor.staff_id)
+        )
+    with open_work(desk.firm.b01.manager) as work:
+        read = as_read(work, held.ids)
+        approve(work, held.ids[:1], read)
+        return_(work, held.ids[1:], read, [desk.reason], "")
+    with open_work(editor) as work:
+        assert unseen(work) == []
+    with open_work(desk.firm.b01.advisor) as work:
+        assert [item.line for item in unseen(work, locale="en")] == [
+            "1 message to your clients was returned, to be mended: Birthday greeting (Tone)"
         ]
 
 

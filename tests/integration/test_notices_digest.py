@@ -5,12 +5,13 @@ from datetime import timedelta
 from freezegun import freeze_time
 from sqlalchemy import select
 
-from outreach.core import clock
+from outreach.composing.pending import skip
+from outreach.core import clock, events
 from outreach.core.access import Role
 from outreach.core.events import SubmissionHeld
 from outreach.core.settings import Settings
 from outreach.ledger.work import Opener
-from outreach.notices.audience import on_submission_held, tell_late
+from outreach.notices.audience import on_pending_changed, on_submission_held, tell_late
 from outreach.notices.outbox import tell
 from outreach.notices.sending import SentNotices
 from outreach.notices.tables import notice
@@ -58,8 +59,9 @@ def test_one_mail_says_how_many_wait_by_kind_and_what_is_late(
         assert postbox.send(open_work) == SentNotices(2, 0)
     mail = postbox.to("b01-m@example.com")[0]
     assert mail.subject == "有 7 条消息等待您审批（逾期 2 条，今日到期 1 条）"
-    assert mail.text.splitlines()[:5] == [
-        "有 7 条消息等待您审批（逾期 2 条，今日到期 1 条）：",
+    assert mail.text.splitlines()[:6] == [
+        mail.subject,
+        "",
         "· 信息服务 3 条",
         "· 客户关系 3 条",
         "· 产品服务 1 条",
@@ -172,3 +174,30 @@ def test_what_is_put_up_again_and_again_is_told_once(
         assert len(work.conn.execute(select(notice.c.id)).all()) == 2
     with freeze_time(on_a_working_day(settings, "11:30")):
         assert postbox.send(open_work) == SentNotices(2, 0)
+
+
+def test_what_an_advisor_took_out_of_a_batch_is_told_with_the_next_letter(
+    open_work: Opener, desk: Desk, settings: Settings
+) -> None:
+    events.subscribe(events.PendingChanged, on_pending_changed)
+    postbox = Postbox()
+    at = {wall: on_a_working_day(settings, wall) for wall in ("09:00", "11:30")}
+    with freeze_time(at["09:00"]):
+        with open_work() as work:
+            held = hold(
+                work,
+                desk.firm,
+                desk.firm.b01,
+                policy=desk.batch,
+                mode="batch",
+                count=6,
+                due_by=clock.now() + timedelta(days=1),
+            )
+        with open_work(desk.firm.b01.advisor) as work:
+            for message_id in held.ids[:2]:
+                skip(work, message_id, "已当面祝贺")
+    with freeze_time(at["11:30"]):
+        postbox.send(open_work)
+    [mail] = postbox.to("b01-m@example.com")
+    assert mail.subject == "顾问从待批的一批中跳过了消息，其余照常待批：中秋祝福"
+    assert "当面" not in mail.text

@@ -32,7 +32,9 @@ def test_what_is_urgent_is_told_at_once_to_who_may_decide(
     postbox = Postbox()
     with freeze_time(on_a_working_day(settings, "09:00")):
         with open_work() as work:
-            held = hold(work, desk.firm, desk.firm.b01, policy=desk.alert, urgent=True, title="重大公告")
+            held = hold(
+                work, desk.firm, desk.firm.b01, policy=desk.alert, urgent=True, title="重大公告\nNotice"
+            )
             on_submission_held(work, SubmissionHeld(held.submission_id))
             on_submission_held(work, SubmissionHeld(held.submission_id))
         assert postbox.send(open_work) == SentNotices(2, 0)
