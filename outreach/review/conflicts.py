@@ -68,29 +68,29 @@ class Happened:
 
 
 _SENTENCES: dict[str, tuple[str, str]] = {
-    "approve": ("{who}已于 {at} 批准。", "{who} approved it at {at}."),
+    "approve": ("{who}已于 {at} 批准。", "{who} approved it on {at}."),
     "endorse": (
         "{who}已于 {at} 同意，转下一审批人。",
-        "{who} endorsed it at {at}; the next approver has it.",
+        "{who} endorsed it on {at}; the next approver has it.",
     ),
-    "return": ("{who}已于 {at} 退回修改。", "{who} returned it at {at}."),
-    "reject": ("{who}已于 {at} 否决。", "{who} rejected it at {at}."),
+    "return": ("{who}已于 {at} 退回修改。", "{who} returned it on {at}."),
+    "reject": ("{who}已于 {at} 否决。", "{who} rejected it on {at}."),
     "release": (
         "已于 {at} 按常设审批自动放行。",
-        "It was released under a standing approval at {at}.",
+        "It was released under a standing approval on {at}.",
     ),
-    "undo": ("{who}已于 {at} 撤销审批，请重新审阅。", "{who} took the approval back at {at}; read it again."),
+    "undo": ("{who}已于 {at} 撤销审批，请重新审阅。", "{who} took the approval back on {at}; read it again."),
     "edit": (
         "{who}已于 {at} 修改内容，现为第 {revision} 版。",
-        "{who} changed the words at {at}; it is revision {revision} now.",
+        "{who} changed the words on {at}; it is revision {revision} now.",
     ),
-    "skipped": ("{who}已于 {at} 跳过这位客户。", "{who} skipped this client at {at}."),
-    "withdrawn": ("{who}已于 {at} 撤回。", "{who} took it back at {at}."),
-    "cancelled": ("已于 {at} 取消：{why}", "It was cancelled at {at}: {why}"),
-    "expired": ("已于 {at} 过有效期，不再发送。", "It expired at {at}; it is not sent any more."),
-    "suppressed": ("已于 {at} 停发：{why}", "It was stopped at {at}: {why}"),
+    "skipped": ("{who}已于 {at} 跳过这位客户。", "{who} skipped this client on {at}."),
+    "withdrawn": ("{who}已于 {at} 撤回。", "{who} took it back on {at}."),
+    "cancelled": ("已于 {at} 取消：{why}", "It was cancelled on {at}: {why}"),
+    "expired": ("已于 {at} 过有效期，不再发送。", "It expired on {at}; it is not sent any more."),
+    "suppressed": ("已于 {at} 停发：{why}", "It was stopped on {at}: {why}"),
 }
-_OTHERWISE = ("已于 {at} 发生变化。", "It changed at {at}.")
+_OTHERWISE = ("已于 {at} 发生变化。", "It changed on {at}.")
 _SOMEBODY = ("系统", "The system")
 
 
