@@ -29,7 +29,9 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 after=after,
                 unseen=count_unseen(work),
                 safe=safe_path,
-                mail=MAIL,
+                ways=lambda one: ("、" if desk.locale == "zh-CN" else ", ").join(
+                    desk.say("mail") if way == MAIL else way for way in one.ways
+                ),
                 times=[f"{at:%H:%M}" for at in desk.site.settings.notice_times],
             )
 
