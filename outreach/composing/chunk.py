@@ -16,6 +16,7 @@ from outreach.composing.plan import Plan, Words, expiry_of, language_for
 from outreach.core.errors import BadInput, OutreachError
 from outreach.core.ids import new_id
 from outreach.ledger.seal import KeyRing
+from outreach.messages.chains import WAITS
 from outreach.messages.copying import NewMessage
 from outreach.messages.findings import Finding
 from outreach.messages.leftout import LeftOut
@@ -112,6 +113,7 @@ class Composer:
                 language=language,
                 findings=tuple(findings),
                 payload=payload,
+                reason=WAITS,
                 fallback_of=before.id,
             )
             messages.append(before)

@@ -43,6 +43,7 @@ class Sampled:
     message_ids: tuple[UUID, ...]  # the sample, in the order to read it in
     needs_count: bool  # whether it must be confirmed that it is so many
     alternatives: int = 0  # of ``count``: what goes only if another did not reach its client
+    drawn: int = 0  # clients in the sample, each with all that they might get
     round: int = 1  # how many samples were drawn: each after a stop is twice as large as the one before
 
     @property
@@ -213,12 +214,14 @@ def draw(
 def _sampled(
     submission: Submission, bounds: list[Bound], policy: Policy, alternatives: Mapping[UUID, UUID]
 ) -> Sampled:
+    drawn = draw(submission, bounds, policy, alternatives)
     return Sampled(
         submission_id=submission.id,
         manifest_digest=manifest.manifest_digest(bounds),
         count=len(bounds),
-        message_ids=tuple(draw(submission, bounds, policy, alternatives)),
+        message_ids=tuple(drawn),
         needs_count=len(bounds) > CONFIRM_ABOVE,
         alternatives=len(alternatives),
+        drawn=sum(one not in alternatives for one in drawn),
         round=submission.sample_round,
     )

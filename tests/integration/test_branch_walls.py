@@ -20,6 +20,7 @@ from outreach.app import wire
 from outreach.archive.runs import bag_of
 from outreach.care.advisor_day import advisor_day, advisors_of
 from outreach.care.answers import answer_with_phrase
+from outreach.care.calls import call_list
 from outreach.care.reports import report
 from outreach.care.tasks import close_task, open_tasks, task_by_id
 from outreach.composing.keeping import close_draft, discard_draft, keep_draft, open_draft
@@ -186,6 +187,7 @@ REFUSED: dict[str, Act] = {
     "care.answers.answer_with_phrase": lambda work, it: answer_with_phrase(work, it.task, "phrase-hours"),
     "care.tasks.close_task": lambda work, it: close_task(work, it.task, "done"),
     "care.tasks.task_by_id": lambda work, it: task_by_id(work, it.task),
+    "care.calls.call_list": lambda work, it: call_list(work, occurrence_id=it.occurrence),
     "care.tasks.open_tasks": lambda work, it: open_tasks(work),
     "composing.keeping.close_draft": lambda work, it: close_draft(work, it.decision, it.occurrence),
     "composing.keeping.discard_draft": lambda work, it: discard_draft(work, it.decision),
@@ -314,7 +316,8 @@ WITHIN = set(
     delivery.replies.reply_address delivery.sweep.settle messages.leftout.write_left_out messages.revising.revise
     people.clashes.as_seen people.clashes.store_clashes people.correctable.put_value
     people.corrections.forget_correction people.corrections.keep_correction people.staging.refuse_foreign
-    messages.suppress.close_finished messages.suppress.suppress_waiting notices.outbox.tell
+    care.owners.owner_of messages.closing.close_finished messages.fallthrough.take_next
+    messages.suppress.suppress_waiting notices.outbox.tell
     notices.audience.branch_named notices.audience.branches_concerned notices.audience.tell_deciders
     notices.audience.tell_late notices.digest.letter_of
     review.approving.check_may_decide review.escalation.deciders review.whose.as_whom review.binding.endorse_bound
