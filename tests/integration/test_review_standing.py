@@ -1,8 +1,11 @@
 """Standing approvals: exactly those versions, unedited and unflagged, for a period, until revoked (P1)."""
 
+import json
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
+from freezegun import freeze_time
 from sqlalchemy import select, update
 
 from outreach.content.in_force import lexicons_in_force
@@ -11,12 +14,18 @@ from outreach.core.errors import BadInput, Conflict, RuleBroken
 from outreach.ledger.tables import ledger_entry
 from outreach.ledger.work import Opener
 from outreach.messages.findings import Finding
+from outreach.messages.tables import message
 from outreach.review.decide import grant_standing, release_standing, revoke_standing
 from outreach.review.gate import bound_digests
+from outreach.review.inbox import list_waiting
+from outreach.review.manifest import Bound, manifest_digest
 from outreach.review.standing import standing_in_force
+from outreach.review.standing_list import standing_lines
 from outreach.review.tables import decision, standing_approval
 from tests.support.desk import Desk
-from tests.support.review_rows import Held, edit, hold, states
+from tests.support.review_rows import Held, as_read, edit, hold, states
+
+NOW = "2026-09-21 03:00:00"
 
 
 def _hold(open_work: Opener, desk: Desk, **overrides: object) -> Held:
@@ -88,6 +97,98 @@ def test_a_revocation_takes_back_what_is_not_sent(open_work: Opener, desk: Desk)
     again = _hold(open_work, desk)
     with open_work() as work:
         assert release_standing(work, again.submission_id).count == 0
+
+
+def test_a_revocation_is_recorded_with_what_it_took_back(open_work: Opener, desk: Desk) -> None:
+    held = _hold(open_work, desk)
+    with open_work(desk.firm.b01.manager) as work:
+        granted = grant_standing(work, held.submission_id, clock.now() + timedelta(days=30))
+        on_its_way = message.update().where(message.c.id == held.first)
+        work.conn.execute(on_its_way.values(state="claimed"))
+    with open_work(desk.firm.b01.manager) as work:
+        assert revoke_standing(work, granted.standing_approval_id) == 2
+        assert states(work, held.ids) == ["claimed", "held", "held"]
+        query = select(ledger_entry.c.envelope).where(ledger_entry.c.kind == "standing_approval")
+        entries = [json.loads(bytes(one)) for one in work.conn.execute(query).scalars()]
+        entry = next(one for one in entries if one["action"] == "revoke")
+        read = as_read(work, held.ids[1:])
+        lines = manifest_digest(Bound(key, *value) for key, value in read.items())
+        assert (entry["count"], entry["manifest_digest"]) == (2, lines.hex())
+        assert entry["actor"] == str(desk.firm.b01.manager.staff_id)
+        reasons = set(work.conn.execute(select(message.c.reason).where(message.c.state == "held")).scalars())
+        assert reasons == {"standing_revoked"}
+        assert [item.waiting for item in list_waiting(work).items] == [2]
+
+
+def test_what_is_due_after_its_end_is_not_released_and_ends_with_nothing_to_take_back(
+    open_work: Opener, desk: Desk
+) -> None:
+    """An approval that ended lets nothing leave that is due later: it never released it."""
+    with freeze_time(NOW) as time:
+        soon = _hold(open_work, desk, count=1)
+        at_the_end = _hold(open_work, desk, count=1, send_at=clock.now() + timedelta(days=2))
+        late = _hold(open_work, desk, count=1, send_at=clock.now() + timedelta(days=5))
+        with open_work(desk.firm.b01.manager) as work:
+            until = clock.now() + timedelta(days=2)
+            assert grant_standing(work, soon.submission_id, until).released == 1
+            assert states(work, at_the_end.ids + late.ids) == ["held", "held"]
+        time.tick(timedelta(days=2))
+        after = _hold(open_work, desk, count=1)
+        with open_work() as work:
+            assert release_standing(work, after.submission_id).count == 0
+            assert standing_in_force(work) == []
+            # Held up by quiet hours or a provider, it still goes: it was approved for its day.
+            assert set(bound_digests(work.conn, soon.ids)) == set(soon.ids)
+        with open_work(desk.firm.b01.manager) as work:
+            again = grant_standing(work, late.submission_id, clock.now() + timedelta(days=30))
+            assert again.released == 3
+
+
+def test_they_are_listed_with_who_until_when_and_how_many(open_work: Opener, desk: Desk) -> None:
+    team = desk.firm.b01
+    with freeze_time(NOW) as time:
+        short, long = _hold(open_work, desk), _hold(open_work, desk, policy=desk.other_standing, count=2)
+        with open_work(team.manager) as work:
+            ends = grant_standing(work, short.submission_id, clock.now() + timedelta(days=1))
+        with open_work(team.deputy) as work:
+            goes_on = grant_standing(work, long.submission_id, clock.now() + timedelta(days=30))
+        revoked = _hold(open_work, desk, template=_another(open_work, desk), count=1)
+        with open_work(team.manager) as work:
+            gone = grant_standing(work, revoked.submission_id, clock.now() + timedelta(days=9))
+            lines = standing_lines(work)
+            assert [(one.id, one.released, one.waiting) for one in lines] == [
+                (ends.standing_approval_id, 3, 3),
+                (gone.standing_approval_id, 1, 1),
+                (goes_on.standing_approval_id, 2, 2),
+            ]
+            assert all(one.state == "in_force" and one.may_revoke for one in lines)
+            assert (lines[2].granted_by_name, lines[2].template, lines[2].policy) == (
+                team.deputy.name,
+                "birthday",
+                "other-standing",
+            )
+            revoke_standing(work, gone.standing_approval_id)
+        time.tick(timedelta(days=1))
+        with open_work(team.manager) as work:
+            lines = standing_lines(work)
+            assert [(one.id, one.state, one.waiting) for one in lines] == [
+                (goes_on.standing_approval_id, "in_force", 2),
+                (ends.standing_approval_id, "ended", 3),
+                (gone.standing_approval_id, "revoked", 0),
+            ]
+            assert lines[2].revoked_by_name == team.manager.name
+        with open_work(team.advisor) as work:
+            assert not any(one.may_revoke for one in standing_lines(work))
+        with open_work(desk.firm.b02.manager) as work:
+            assert standing_lines(work) == []
+        time.tick(timedelta(days=91))
+        with open_work(team.manager) as work:
+            assert [one.state for one in standing_lines(work)] == ["ended"]
+
+
+def _another(open_work: Opener, desk: Desk) -> UUID:
+    with open_work() as work:
+        return desk.template(work, editor=desk.firm.head_office)
 
 
 def test_the_gate_knows_a_revoked_release(open_work: Opener, desk: Desk) -> None:
