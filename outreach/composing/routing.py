@@ -14,6 +14,7 @@ from outreach.content.strictness import laxer, written_by
 from outreach.messages.findings import Finding
 
 ANY = "any"
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,10 @@ def _found(wanted: Collection[str], rules: Collection[str]) -> bool:
     return bool(rules) and (ANY in wanted or any(one in rules for one in wanted))
 
 
-def rules_of(findings: Iterable[Finding]) -> frozenset[str]:
+def rules_of(findings: Collection[Finding]) -> frozenset[str]:
     """The rules that a person has to look at: a hint asks nobody's decision."""
+    if not findings:  # as nearly always
+        return _NOTHING
     return frozenset(one.rule for one in findings if one.severity != "hint")
 
 

@@ -272,6 +272,26 @@ def test_of_two_halves_put_up_at_once_the_second_knows_of_the_first(
     assert _of(open_work, second.result(30)) == {"same-text-to-many"}
 
 
+@freeze_time(NOW)
+def test_earlier_recipients_are_found_by_index(
+    open_work: Opener, people: Firm, me: Actor, over_25: None, database: Database
+) -> None:
+    asked: list[tuple[str, Any]] = []
+
+    def keep(conn: Any, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        if "AS recipients" in statement:
+            asked.append((statement, parameters))
+
+    event.listen(database.engine, "before_cursor_execute", keep)
+    _queue(open_work, me, _clients(open_work, people, 1))
+    [(statement, parameters)] = asked
+    with open_work() as work:
+        work.conn.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(work.conn.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars())
+    assert "submission_text" in plan
+    assert "Seq Scan" not in plan
+
+
 # ── a job ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
