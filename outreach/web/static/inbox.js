@@ -4,9 +4,18 @@
 // digest, and the key is dead while the shown message is not the selected one, or has only just appeared.
 (() => {
   const READ_FOR = 300; // ms that a message must have been shown before a key decides on it
+  const reader = () => document.getElementById("reader");
+  let last = reader();
   let shownAt = performance.now();
 
-  const reader = () => document.getElementById("reader");
+  // Whatever puts another message in its place: from then on it is new, and has not been read yet.
+  function notice() {
+    if (reader() === last) return;
+    last = reader();
+    shownAt = performance.now();
+  }
+  new MutationObserver(notice).observe(document.body, { childList: true, subtree: true });
+
   const items = () => [...document.querySelectorAll("[data-list] [data-item]")];
   const selected = () => items().find((item) => item.getAttribute("aria-current") === "true");
   const focused = () => items().find((item) => item === document.activeElement || item.contains(document.activeElement));
@@ -38,6 +47,7 @@
 
   // Whether a key may decide on what is shown.
   function ready() {
+    notice();
     const shown = reader();
     if (!shown) return true; // a page without a reader: a sample
     const now = selected();
@@ -119,7 +129,7 @@
     for (const place of document.querySelectorAll("[data-ticked-count]")) place.textContent = count ? String(count) : "";
   });
 
-  // What htmx puts in place of the reader, or of the whole desk, is new: it has not been read yet.
+  // While a decision or another message is under way, the one that is shown is not decided on by a key.
   const DECIDING = "[data-message], form.decide, form.same";
   document.addEventListener("htmx:before:request", (event) => {
     if (event.detail.ctx.sourceElement?.matches?.(DECIDING)) reader()?.setAttribute("aria-busy", "true");
@@ -129,7 +139,6 @@
   });
   document.addEventListener("htmx:after:swap", (event) => {
     if (!event.detail.ctx.sourceElement?.matches?.(DECIDING)) return;
-    shownAt = performance.now();
     dress();
     const problem = document.querySelector("#said > *");
     if (problem) { problem.scrollIntoView({ block: "nearest" }); return; }
