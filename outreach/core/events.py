@@ -109,7 +109,7 @@ class ClaimTakenOver:
 class SubmissionEscalated:
     """Nobody decided in time, or all who may are away: these roles are told. ``basis`` says which: late or away.
 
-    ``stage``: 1 when those whose turn it is are told; from 2 on the roles are the next in line, who may decide now, too.
+    ``stage``: 1 when those whose turn it is are told; from 2 on the roles are the next in line, who may decide, too.
     """
 
     submission_id: UUID
