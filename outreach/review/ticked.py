@@ -9,6 +9,7 @@ from outreach.core.errors import RuleBroken
 from outreach.ledger.work import Work
 from outreach.review.approving import Decided
 from outreach.review.decide import Expected, approve
+from outreach.review.submissions import submission_of
 from outreach.review.tables import message_seen
 
 
@@ -28,6 +29,8 @@ def approve_ticked(work: Work, expected: Expected) -> Decided:
     }
     unread = [one for one, (revision, _) in expected.items() if seen.get(one) != revision]
     if unread:
+        for one in unread:
+            submission_of(work, one)  # what is not the actor's to see is not there
         raise RuleBroken(
             f"{len(unread)} of these {len(expected)} messages were not read.",
             rule="not_read",

@@ -19,7 +19,7 @@ import outreach
 from outreach.app import wire
 from outreach.archive.runs import bag_of
 from outreach.care.advisor_day import advisor_day, advisors_of
-from outreach.care.answers import answer_with_phrase
+from outreach.care.answers import answer_with_phrase, offers
 from outreach.care.calls import call_list
 from outreach.care.reports import report
 from outreach.care.tasks import close_task, open_tasks, task_by_id
@@ -109,8 +109,9 @@ from outreach.review.seen import changed_since
 from outreach.review.seen import mark_seen as note_seen
 from outreach.review.standing import grant_standing, revoke_standing
 from outreach.review.stopping import resume_batch
-from outreach.review.submissions import submission_for
+from outreach.review.submissions import decided_under, submission_for, submission_of
 from outreach.review.tables import decision
+from outreach.review.ticked import approve_ticked
 from outreach.review.undo import undo
 from tests.support.builders import Firm, firm, make_client, publish_starter
 from tests.support.papers import pdf
@@ -184,6 +185,7 @@ REFUSED: dict[str, Act] = {
     ),
     "review.figures.undone": lambda work, it: figures.undone(work, [it.people.b01.id], today(work)),
     "review.mending.returned_to": lambda work, it: returned_to(work, it.advisor),
+    "care.answers.offers": lambda work, it: offers(work, it.task),
     "care.answers.answer_with_phrase": lambda work, it: answer_with_phrase(work, it.task, "phrase-hours"),
     "care.tasks.close_task": lambda work, it: close_task(work, it.task, "done"),
     "care.tasks.task_by_id": lambda work, it: task_by_id(work, it.task),
@@ -301,6 +303,9 @@ REFUSED: dict[str, Act] = {
     ),
     "review.standing.revoke_standing": lambda work, it: revoke_standing(work, it.decision),
     "review.submissions.submission_for": lambda work, it: submission_for(work, it.submission),
+    "review.submissions.decided_under": lambda work, it: decided_under(work, it.decision),
+    "review.submissions.submission_of": lambda work, it: submission_of(work, it.message),
+    "review.ticked.approve_ticked": lambda work, it: approve_ticked(work, it.bound),
     "review.undo.undo": lambda work, it: undo(work, it.decision),
 }
 
@@ -322,7 +327,9 @@ WITHIN = set(
     notices.audience.tell_late notices.digest.letter_of
     review.approving.check_may_decide review.escalation.deciders review.whose.as_whom review.binding.endorse_bound
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
-    review.questions.asked_about review.tally.touches review.remarks.read_remarks review.remarks.remark_rows
+    composing.load.item_hosts review.questions.check_not_asked_about review.standing.standing_covers
+    review.tally.summed review.tally.touches review.questions.asked_about review.remarks.read_remarks
+    review.remarks.remark_rows
     review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon
     """.split()
