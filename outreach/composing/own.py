@@ -59,6 +59,11 @@ class OwnLine:
         """Whether words of its own can still be given to it."""
         return self.state == State.HELD.value
 
+    @property
+    def may_take_back(self) -> bool:
+        """Whether it can still be stopped: it is approved, and not on its way yet."""
+        return self.state == State.APPROVED.value
+
 
 # Who decided last, and why: the table belongs to review, a room above, so it is spoken to in SQL here.
 _DECISIONS = text(

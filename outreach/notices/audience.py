@@ -68,8 +68,11 @@ def tell_deciders(work: Work, submission_id: UUID, but: UUID | None = None) -> i
 
 def on_pending_changed(work: Work, event: PendingChanged) -> None:
     """An advisor took one message out of a batch that waits, or gave it words of its own: whose turn it is learns of it
-    with the next gathered letter."""
+    with the next gathered letter. Whoever approved it learns of it at once when it is taken back after that."""
     row = work.conn.execute(select(submission).where(submission.c.id == event.submission_id)).one()
+    if event.what == "taken_back":
+        _tell_taken_back(work, row, event.message_id)
+        return
     steps = held(work.conn, [row.id]).get(row.id)
     if row.mode == "each" or not steps:
         return
@@ -81,6 +84,25 @@ def on_pending_changed(work: Work, event: PendingChanged) -> None:
         "pending",
         named(work, row) | {"what": event.what},
         not_before=gathered_until(work, row.due_by),
+        submission_id=row.id,
+        branch_id=row.branch_id,
+    )
+
+
+def _tell_taken_back(work: Work, row: Any, message_id: UUID) -> None:
+    """Who approved it; of what a standing approval released, whoever may decide."""
+    actor_id = work.conn.execute(
+        select(decision.c.actor_id)
+        .join(message, message.c.decision_id == decision.c.id)
+        .where(message.c.id == message_id)
+    ).scalar_one_or_none()
+    policy = policy_for(work.conn, row.policy_version_id)
+    people = {actor_id} if actor_id else deciders(work, row, policy.steps[-1])
+    tell(
+        work,
+        people - {work.actor.staff_id},
+        "taken_back",
+        named(work, row),
         submission_id=row.id,
         branch_id=row.branch_id,
     )

@@ -35,7 +35,10 @@ def held(conn: Connection, submission_ids: Iterable[UUID]) -> dict[UUID, dict[in
     if not wanted:
         return found
     rows = conn.execute(
-        select(message.c.submission_id, message.c.endorsed, func.count().label("n"))
+        # Clients: what goes only if another did not arrive is not counted beside it.
+        select(
+            message.c.submission_id, message.c.endorsed, func.count(message.c.client_id.distinct()).label("n")
+        )
         .where(message.c.submission_id.in_(wanted), message.c.state == State.HELD.value)
         .group_by(message.c.submission_id, message.c.endorsed)
     )

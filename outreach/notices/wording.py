@@ -11,7 +11,7 @@ TELLS: dict[str, tuple[str, ...]] = {
     "waits": ("submission_held", "pending"),
     "late": ("escalated",),
     "questions": ("question", "answer"),
-    "decisions": ("decision", "stopped", "firm_approved", "claim"),
+    "decisions": ("decision", "stopped", "firm_approved", "claim", "taken_back"),
     "replies": ("reply",),
     "files": ("file_waits",),
 }
@@ -50,6 +50,7 @@ _LINES: dict[str, dict[str, str]] = {
         "answer": "合规已答复您的提问，无异议：{title}",
         "answer.objects": "合规已答复您的提问，有异议：{title}",
         "pending": "顾问从待批的一批中{what}了消息，其余照常待批：{title}",
+        "taken_back": "顾问取回了您已批准、尚未发出的一条消息，其余照常发送：{title}",
         "claim": "{who}已接手您正在处理的内容：{title}",
         "reply": "有客户回复等待您答复（首问负责）",
         "reply.group": "{whose}有客户回复等待答复（首问负责）",
@@ -79,6 +80,7 @@ _LINES: dict[str, dict[str, str]] = {
         "answer": "Compliance has answered your question and does not object: {title}",
         "answer.objects": "Compliance has answered your question and objects: {title}",
         "pending": "An advisor {what} out of a batch; the rest waits on: {title}",
+        "taken_back": "An advisor took back a message that you had approved; the rest goes on: {title}",
         "claim": "{who} went on with what you were working through: {title}",
         "reply": "A client's reply waits for your answer",
         "reply.group": "{whose}: a client's reply waits for an answer",
@@ -87,12 +89,11 @@ _LINES: dict[str, dict[str, str]] = {
 }
 _BY = {"zh": "（请于 {by} 前处理）", "en": " (by {by})"}
 _PENDING: dict[str, dict[str, str]] = {
-    "zh": {"skipped": "跳过", "withdrawn": "撤回", "edited": "改写", "taken_back": "取回"},
+    "zh": {"skipped": "跳过", "withdrawn": "撤回", "edited": "改写"},
     "en": {
         "skipped": "left a client",
         "withdrawn": "took a message",
         "edited": "took a message, in words of its own,",
-        "taken_back": "took an approved message",
     },
 }
 _FOR = {"zh": "（代 {name}）", "en": " (for {name})"}
@@ -186,7 +187,7 @@ def _reasons(params: Mapping[str, Any], locale: str) -> str:
 
 
 def _path(kind: str, params: Mapping[str, Any]) -> str:
-    if kind in ("submission_held", "escalated", "question", "answer", "claim", "pending") or (
+    if kind in ("submission_held", "escalated", "question", "answer", "claim", "pending", "taken_back") or (
         kind == "stopped" and not params.get("own")
     ):
         return f"/inbox/submission/{params['submission_id']}"

@@ -1,6 +1,8 @@
 """One message of a held batch is skipped or made personal while a manager reads: all the others are decided as seen."""
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -169,3 +171,36 @@ def test_one_of_the_sample_given_back_still_stops_it(open_work: Opener, desk: De
     with open_work(desk.firm.b01.manager) as work, pytest.raises(RuleBroken) as stopped:
         approve_batch(work, held.submission_id, seen.manifest_digest, set(seen.message_ids))
     assert stopped.value.rule == "batch_stopped"
+
+
+def test_an_advisor_takes_an_approved_message_back_on_its_page(
+    open_work: Opener, desk: Desk, sign_in: Callable[..., Any]
+) -> None:
+    with open_work() as work:
+        held = hold(work, desk.firm, desk.firm.b01, policy=desk.batch, mode="batch", count=2)
+    with open_work(desk.firm.b01.manager) as work:
+        approve(work, held.ids, as_read(work, held.ids))
+    reader = sign_in(desk.firm.b01.advisor)
+    assert "Take it back" in reader.read("/mine")
+    assert "whoever approved it is told" in reader.read(f"/mine/{held.first}")
+    reader.after(f"/mine/{held.first}", act="skip", note="已当面告知")
+    with open_work() as work:
+        assert states(work, held.ids) == ["cancelled", "approved"]
+    assert "Take it back" not in reader.read(f"/mine/{held.first}")
+
+
+def test_the_page_of_a_batch_says_how_many_left_meanwhile(
+    open_work: Opener, desk: Desk, sign_in: Callable[..., Any]
+) -> None:
+    with open_work() as work:
+        held = hold(work, desk.firm, desk.firm.b01, policy=desk.batch, mode="batch", count=4)
+    manager = sign_in(desk.firm.b01.manager)
+    with open_work(desk.firm.b01.manager) as work:
+        seen = sample_of(work, held.submission_id)
+    with open_work(desk.firm.b01.advisor) as work:
+        skip(work, held.first)
+    page = f"/inbox/submission/{held.submission_id}/batch"
+    said = manager.after(
+        page, manifest=seen.manifest_digest.hex(), seen=[str(one) for one in seen.message_ids]
+    )
+    assert "3 approved. 1 had left the batch meanwhile" in said

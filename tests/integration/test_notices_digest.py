@@ -15,6 +15,7 @@ from outreach.notices.audience import on_pending_changed, on_submission_held, te
 from outreach.notices.outbox import tell
 from outreach.notices.sending import SentNotices
 from outreach.notices.tables import notice
+from outreach.notices.wording import word
 from outreach.review.decide import approve
 from tests.support.builders import change_staff
 from tests.support.desk import Desk
@@ -201,3 +202,20 @@ def test_what_an_advisor_took_out_of_a_batch_is_told_with_the_next_letter(
     [mail] = postbox.to("b01-m@example.com")
     assert mail.subject == "顾问从待批的一批中跳过了消息，其余照常待批：中秋祝福"
     assert "当面" not in mail.text
+
+
+def test_whoever_approved_it_is_told_when_it_is_taken_back(
+    open_work: Opener, desk: Desk, settings: Settings
+) -> None:
+    events.subscribe(events.PendingChanged, on_pending_changed)
+    with freeze_time(on_a_working_day(settings, "09:00")):
+        with open_work() as work:
+            held = hold(work, desk.firm, desk.firm.b01, policy=desk.batch, mode="batch", count=3)
+        with open_work(desk.firm.b01.deputy) as work:
+            approve(work, held.ids, as_read(work, held.ids))
+        with open_work(desk.firm.b01.advisor) as work:
+            skip(work, held.first)
+        with open_work() as work:
+            [told] = work.conn.execute(select(notice).where(notice.c.kind == "taken_back")).all()
+    assert told.staff_id == desk.firm.b01.deputy.staff_id
+    assert word(told.kind, told.params, "zh-CN").line.startswith("顾问取回了您已批准")
