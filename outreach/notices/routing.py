@@ -147,8 +147,9 @@ def _tell_deputies(work: Work, rows: Sequence[Row[Any]], away: dict[UUID, set[UU
     authors = _authors(work.conn, passed)
     new: list[dict[str, Any]] = []
     for row in passed:
-        for deputy in sorted(away[row.staff_id] - told[row.told_id] - authors.get(row.submission_id, set())):
-            told[row.told_id].add(deputy)
+        event = row.told_id or row.id
+        for deputy in sorted(away[row.staff_id] - told[event] - authors.get(row.submission_id, set())):
+            told[event].add(deputy)
             new.append(
                 {
                     "id": new_id(),
