@@ -34,7 +34,7 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class Composed:
-    """How many messages this run made, and how many clients it left out. ``state`` is the occurrence's."""
+    """For how many clients this run made a message, and how many it left out. ``state`` is the occurrence's."""
 
     count: int
     left_out: int
@@ -162,7 +162,8 @@ def _chunk(
         left += lost
     write_messages(work, place(work, plan, messages, rows, recipients))
     write_left_out(work, plan.occurrence_id, left)
-    return (rows[-1].id if len(rows) == size else None), len(messages), len(left)
+    count = sum(one.fallback_of is None for one in messages) if plan.falls_through else len(messages)
+    return (rows[-1].id if len(rows) == size else None), count, len(left)
 
 
 _COMPOSED = text(

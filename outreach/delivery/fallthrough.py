@@ -1,4 +1,4 @@
-"""When a channel takes too long, the next one is taken (docs/decisions/0008).
+"""When a channel takes too long, the next one is taken (docs/decisions/0005).
 
 Only for urgent jobs that fall through. An outcome that nobody knows is still never repeated (P3): the alternative is
 another message, by another channel, and the first is not sent again afterwards, whatever is found out about it.
