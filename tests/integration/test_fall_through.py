@@ -1,7 +1,9 @@
 """An alert that one channel can't deliver takes the next, ending with somebody who calls."""
 
+import json
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +12,7 @@ from freezegun import freeze_time
 from sqlalchemy import func, select, text
 
 from outreach.app import wire
+from outreach.archive.export import export_period
 from outreach.care.tasks import close_task, open_tasks, scripts
 from outreach.composing.compose import compose_occurrence
 from outreach.composing.pending import skip
@@ -21,6 +24,8 @@ from outreach.delivery.fallthrough import fall_through
 from outreach.delivery.outcomes import start_calls
 from outreach.delivery.receipts import ReceiptIn, take_receipt
 from outreach.delivery.sweep import expire_waiting, release_leases, settle
+from outreach.ledger.integrator import integrate
+from outreach.ledger.work import Work
 from outreach.messages.left_behind import catch_up
 from outreach.messages.reasons import words
 from outreach.messages.tables import left_out, message
@@ -470,3 +475,38 @@ def test_an_approval_that_is_taken_back_takes_back_the_alternatives(post: Post, 
             work.conn.execute(text("UPDATE decision SET undo_until = now() + interval '1 minute'"))
             assert undo(work, done.decisions[0]).count == 3
     assert stands(post, chain)["email"] == ("held" if undone else "resting")
+
+
+def test_an_export_says_why_the_next_channel_was_taken_and_why_another_was_not_needed(
+    post: Post, tmp_path: Path
+) -> None:
+    chain = alert(post)
+    post.send()
+    report(post, chain["sms"], "undelivered")
+    post.send()
+    with post.open_work() as work:
+        settle_as_delivered(work, chain["email"])
+    integrate(post.open_work)
+    now = clock.now()
+    out = tmp_path / "bag"
+    result = export_period(
+        post.open_work, post.people.compliance, now - timedelta(hours=1), now + timedelta(hours=1), out
+    )
+    envelopes = (out / "data/records").glob("*/*.envelope.json")
+    said = [json.loads(one.read_text("utf-8")) for one in envelopes]
+    [taken] = [one for one in said if one["kind"] == "fall_through"]
+    assert (taken["message_id"], taken["fallback_of"], taken["rule"]) == (
+        str(chain["email"]),
+        str(chain["sms"]),
+        "provider_undelivered",
+    )
+    page = (out / "data/index.html").read_text("utf-8")
+    assert "改用下一渠道" in page
+    assert "通道回执：未送达。" in page
+    assert "无需发送：已通过邮件送达客户。" in page
+    assert result.withheld == 0
+
+
+def settle_as_delivered(work: Work, message_id: UUID) -> None:
+    """The mail server said so in a receipt of its own."""
+    take_receipt(work, ReceiptIn("gateway", f"mail-{message_id}", "delivered", message_id))
