@@ -26,7 +26,14 @@ def list_() -> None:
     with signed_in() as (outreach, actor), outreach.open_work(actor) as work:
         zone = outreach.settings.zone
         table = [
-            (str(one.id), one.name, local(one.starts_at, zone), local(one.ends_at, zone), one.deputy, one.note)
+            (
+                str(one.id),
+                one.name,
+                local(one.starts_at, zone),
+                local(one.ends_at, zone),
+                one.deputy,
+                one.note,
+            )
             for one in absences_of(work)
         ]
         rows(("ABSENCE", "WHO", "FROM", "UNTIL", "DEPUTY", "NOTE"), table)

@@ -52,8 +52,8 @@ SELECT m.id, m.client_id, c.client_no, c.name AS client_name, s.title, m.channel
 
 
 def returned_to(work: Work, advisor_id: UUID) -> list[ToMend]:
-    """What waits for that advisor to mend it, what is soonest too late on top; as far as the actor may see; an advisor their own
-    only."""
+    """What waits for that advisor to mend it, what is soonest too late on top, as far as the actor may see: an advisor
+    only their own."""
     if work.actor.roles() == {Role.ADVISOR} and advisor_id != work.actor.staff_id:
         return []
     scope = work.actor.scope(Permission.READ_MESSAGES)

@@ -57,7 +57,9 @@ def test_the_plots_are_drawn(decided: Machine, sign_in: SignIn, locale: str, wid
     )
     assert drawn == [True, True]
     page.locator("figure details summary").first.click()
-    expect(page.locator("figure details table").first).to_contain_text("40 分钟" if locale == "zh-CN" else "40 min")
+    expect(page.locator("figure details table").first).to_contain_text(
+        "40 分钟" if locale == "zh-CN" else "40 min"
+    )
     judge(page, locale)
 
 

@@ -48,7 +48,17 @@ PAGES = {
     ],
     "operator": ["/", "/delivery", "/calendar", "/jobs", "/content", "/import", "/archive"],
     "head.office": ["/branch", "first-branch:/branch", "/reports/day", "/reports/month"],
-    "compliance": ["/", "/branch", "/calendar", "/rehearse", "/archive", "/content", "/delivery", "/inbox", "/absence"],
+    "compliance": [
+        "/",
+        "/branch",
+        "/calendar",
+        "/rehearse",
+        "/archive",
+        "/content",
+        "/delivery",
+        "/inbox",
+        "/absence",
+    ],
 }
 
 

@@ -11,7 +11,7 @@ from outreach.review.decide import approve, approve_batch, return_, sample_of
 from outreach.review.manifest import Bound, manifest_digest
 from outreach.review.tables import decision, decision_digest, submission
 from tests.support.desk import Desk
-from tests.support.review_rows import as_read, edit, hold, states
+from tests.support.review_rows import as_read, hold, states
 
 
 def test_one_decision_binds_the_manifest_of_all_digests(open_work: Opener, desk: Desk) -> None:
