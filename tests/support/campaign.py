@@ -138,9 +138,14 @@ class Machine:
                 with self.outreach.open_work(actor) as work:
                     sample = sample_of(work, item.submission.id)
                     if sample.count:
-                        self.approved += approve_batch(
-                            work, item.submission.id, sample.manifest_digest, frozenset(sample.message_ids)
-                        ).count
+                        done = approve_batch(
+                            work,
+                            item.submission.id,
+                            sample.manifest_digest,
+                            frozenset(sample.message_ids),
+                            sample.count if sample.needs_count else None,
+                        )
+                        self.approved += done.count - done.alternatives
             except Conflict:
                 continue  # the decision before the database went away had been kept
 
