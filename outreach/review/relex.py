@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, select, text
 
 from outreach.content.in_force import lexicons_in_force
+from outreach.content.matcher import Matcher
 from outreach.core.events import ContentPublished, SubmissionHeld, publish
 from outreach.ledger.append import Entry, record_many, unseal_many
 from outreach.ledger.work import Work
@@ -81,12 +82,14 @@ def _lock(work: Work, where: ColumnElement[bool]) -> Sequence[Row[Any]]:
 
 def _look_again(work: Work, rows: Sequence[Row[Any]]) -> set[UUID]:
     bodies = unseal_many(work, [row.payload_id for row in rows])
+    matcher, digest = lexicons_in_force(work.conn)
     seen = [
-        _see(row, _hits(work, from_bytes(bodies[row.payload_id]))) for row in rows if row.payload_id in bodies
+        _see(row, _hits(work, matcher, from_bytes(bodies[row.payload_id])))
+        for row in rows
+        if row.payload_id in bodies
     ]
     if not seen:
         return set()
-    _, digest = lexicons_in_force(work.conn)
     hit = [item for item in seen if item.fresh]
     approved = [item.row for item in hit if item.row.state == State.APPROVED.value]
     if approved:
@@ -97,9 +100,8 @@ def _look_again(work: Work, rows: Sequence[Row[Any]]) -> set[UUID]:
     return {item.row.id for item in hit}
 
 
-def _hits(work: Work, payload: Payload) -> list[Finding]:
+def _hits(work: Work, matcher: Matcher, payload: Payload) -> list[Finding]:
     """What the lexicons in force find in each part that the client reads, with why in the firm's language."""
-    matcher, _ = lexicons_in_force(work.conn)
     chinese = work.settings.locale.startswith("zh")
     parts = (("subject", payload.subject), ("text", payload.text), ("html", payload.html))
     return [
