@@ -47,7 +47,7 @@ def claim(work: Work, submission_id: UUID, take_over: bool = False) -> Claim:
     standing = _standing(work, about)
     if standing is not None and not standing.mine:
         if not take_over:
-            raise _held(standing)
+            raise _held(work, standing)
         fields = {"submission_id": about.id, "action": "take_over", "owner_id": standing.by_id}
         record(work, Entry("claim", fields, branch_id=about.branch_id))
         publish(work, ClaimTakenOver(about.id, standing.by_id, work.actor.staff_id))
@@ -83,7 +83,7 @@ def check_claim(work: Work, about: Submission) -> None:
     """
     standing = _standing(work, about)
     if standing is not None and not standing.mine and not _only_a_part(work, about):
-        raise _held(standing)
+        raise _held(work, standing)
 
 
 def name_of(conn: Connection, staff_id: UUID) -> str:
@@ -103,10 +103,9 @@ def _only_a_part(work: Work, about: Submission) -> bool:
     return about.branch_id is None and work.actor.scope(Permission.DECIDE) is not None
 
 
-def _held(standing: Claim) -> Conflict:
-    until = standing.until.isoformat(timespec="minutes")
+def _held(work: Work, standing: Claim) -> Conflict:
     return Conflict(
-        f"{standing.by} is working through this until {until}.",
+        f"{standing.by} is working through this until {standing.until.astimezone(work.settings.zone):%H:%M}.",
         mend="Wait, or take it over; then they are told.",
         kind="claim",
         who=standing.by,

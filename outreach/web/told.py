@@ -23,6 +23,16 @@ SENTENCES = (
     "%(who)s is away from %(since)s until %(until)s already.",
     "%(deputy)s may not read what %(who)s decides on.",
     "The PDF holds something that acts by itself (%(what)s).",
+    "%(who)s is working through this until %(until)s.",
+    "A remark has 1 to %(most)s characters.",
+    "These are not the messages that you saw: there are %(count)s now.",
+    "This is not what you saw: %(count)s messages wait in it now.",
+    "This batch is not what you saw: %(count)s messages wait in it now.",
+    "This decides %(count)s messages at once.",
+    "This approves %(count)s messages at once.",
+    "Confirm that it is %(count)s.",
+    "%(unread)s of these %(count)s messages were not read.",
+    "%(unread)s of the %(count)s messages of the sample were not read.",
 )
 _PARAMETER = re.compile(r"%\((\w+)\)s")
 _KINDS = {
@@ -39,7 +49,7 @@ def told(locale: str, error: OutreachError) -> tuple[str, str]:
     if isinstance(error, RuleBroken) and error.rule in REASONS and "params" in error.details:
         why = words(error.rule, error.details["params"], locale)
         return why.reason, why.mend
-    return said_in(locale, error.message), translate(locale, error.mend) if error.mend else ""
+    return said_in(locale, error.message), said_in(locale, error.mend) if error.mend else ""
 
 
 def said_in(locale: str, text: str) -> str:

@@ -17,6 +17,7 @@ from outreach.review.decide import approve, approve_batch, return_, sample_of
 from outreach.review.detail import message_detail
 from outreach.review.inbox import list_messages, list_waiting
 from outreach.review.tables import submission
+from outreach.web.told import told
 from tests.support.desk import Desk
 from tests.support.review_rows import Held, as_read, hold, states
 
@@ -70,15 +71,17 @@ def test_another_can_neither_claim_nor_decide_and_is_told_who_and_until_when(
             assert refused.value.details["kind"] == "claim"
             assert refused.value.details["who"] == team.manager.name
             assert refused.value.details["until"] == made.until.isoformat()
+            until = f"{made.until.astimezone(work.settings.zone):%H:%M}"
+            assert told("zh-CN", refused.value)[0] == f"{team.manager.name}正在处理，认领至 {until}。"
         assert set(states(work, held.ids)) == {"held"}
 
 
 def test_taking_over_is_recorded_and_told(open_work: Opener, desk: Desk) -> None:
-    team, told = desk.firm.b01, []
+    team, heard = desk.firm.b01, []
     held = held_batch(open_work, desk)
     with open_work(team.manager) as work:
         claim(work, held.submission_id)
-    with open_work(team.deputy) as work, listening(ClaimTakenOver, lambda _, event: told.append(event)):
+    with open_work(team.deputy) as work, listening(ClaimTakenOver, lambda _, event: heard.append(event)):
         assert claim(work, held.submission_id, take_over=True).mine
         approve(work, held.ids[:1], as_read(work, held.ids))
         row = work.conn.execute(select(ledger_entry.c.envelope).where(ledger_entry.c.kind == "claim")).one()
@@ -86,7 +89,7 @@ def test_taking_over_is_recorded_and_told(open_work: Opener, desk: Desk) -> None
         assert envelope["action"] == "take_over"
         assert envelope["owner_id"] == str(team.manager.staff_id)
         assert envelope["actor"] == str(team.deputy.staff_id)
-    assert told == [ClaimTakenOver(held.submission_id, team.manager.staff_id, team.deputy.staff_id)]
+    assert heard == [ClaimTakenOver(held.submission_id, team.manager.staff_id, team.deputy.staff_id)]
     with open_work(team.manager) as work, pytest.raises(Conflict):
         approve(work, held.ids[1:], as_read(work, held.ids))
 
