@@ -7,7 +7,6 @@ another message, by another channel, and the first is not sent again afterwards,
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Row, text
 
@@ -23,8 +22,10 @@ from outreach.messages.tables import message
 
 _BATCH = 500
 _SOONEST = timedelta(minutes=1)
+_OLDEST = timedelta(days=2)  # an outcome that is unknown so long is a person's to settle
 
-# By the partial indexes of unknown outcomes and of what is due. ``since``: when it was first tried.
+# By the partial indexes of unknown outcomes and of what is due. ``since``: when it was first tried. What is tried again
+# and again may still arrive: it is stopped only where another channel is left.
 _SLOW = text(
     """
     SELECT m.id, m.state, m.submission_id, m.occurrence_id, m.client_id, m.branch_id, m.revision, m.digest, m.channel,
@@ -33,8 +34,12 @@ _SLOW = text(
       FROM message m
       JOIN occurrence o ON o.id = m.occurrence_id
      WHERE o.job_version_id IS NOT NULL AND m.urgent
-       AND (m.state = 'unknown' AND m.state_at <= :before AND m.reason IS DISTINCT FROM :given_up
-            OR m.state = 'approved' AND m.due_at IS NOT NULL AND m.reason = 'provider_temporary')
+       AND (m.state = 'unknown' AND m.state_at BETWEEN :oldest AND :before AND m.reason IS DISTINCT FROM :given_up
+            OR m.state = 'approved' AND m.due_at IS NOT NULL AND m.reason = 'provider_temporary'
+               AND EXISTS (SELECT FROM message a
+                            WHERE a.scheduled_month = m.scheduled_month AND a.occurrence_id = m.occurrence_id
+                              AND a.client_id = m.client_id AND a.state = 'approved'
+                              AND a.fallback_of IS NOT NULL AND a.due_at IS NULL))
      ORDER BY m.id
      LIMIT :size
        FOR UPDATE OF m SKIP LOCKED
@@ -53,7 +58,13 @@ def fall_through(work: Work) -> int:
     """
     now = clock.now()
     slow = work.conn.execute(
-        _SLOW, {"before": now - _SOONEST, "given_up": UNKNOWN_GIVEN_UP, "size": _BATCH}
+        _SLOW,
+        {
+            "before": now - _SOONEST,
+            "oldest": now - _OLDEST,
+            "given_up": UNKNOWN_GIVEN_UP,
+            "size": _BATCH,
+        },
     ).all()
     late = [(row, minutes) for row in slow if (minutes := _overdue(work, row, now)) is not None]
     _give_up(work, late)
@@ -75,7 +86,7 @@ def _give_up(work: Work, late: Sequence[tuple[Row[Any], int]]) -> None:
     for row, minutes in late:
         if row.state == State.UNKNOWN.value:
             work.conn.execute(_MARK, {"id": row.id, "given_up": UNKNOWN_GIVEN_UP, "minutes": minutes})
-        elif _has_another(work, row.id):
+        else:
             move(
                 work.conn,
                 State.APPROVED,
@@ -87,22 +98,6 @@ def _give_up(work: Work, late: Sequence[tuple[Row[Any], int]]) -> None:
             )
             entries.append(_entry(row))
     record_many(work, entries)
-
-
-# What is tried again and again may still arrive: it is stopped only for another channel.
-_ANOTHER = text(
-    """
-    SELECT 1 FROM message m
-      JOIN message a ON a.scheduled_month = m.scheduled_month AND a.occurrence_id = m.occurrence_id
-                    AND a.client_id = m.client_id
-     WHERE m.id = :id AND a.state = 'approved' AND a.fallback_of IS NOT NULL AND a.due_at IS NULL
-     LIMIT 1
-    """
-)
-
-
-def _has_another(work: Work, message_id: UUID) -> bool:
-    return work.conn.execute(_ANOTHER, {"id": message_id}).first() is not None
 
 
 def _entry(row: Row[Any]) -> Entry:

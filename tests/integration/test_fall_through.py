@@ -20,13 +20,13 @@ from outreach.core import clock
 from outreach.core.access import SYSTEM
 from outreach.delivery.channels.base import Fate
 from outreach.delivery.claims import claim_due
-from outreach.delivery.fallthrough import fall_through
+from outreach.delivery.fallthrough import _SLOW, fall_through
 from outreach.delivery.outcomes import start_calls
 from outreach.delivery.receipts import ReceiptIn, take_receipt
 from outreach.delivery.sweep import expire_waiting, release_leases, settle
 from outreach.ledger.integrator import integrate
 from outreach.ledger.work import Work
-from outreach.messages.left_behind import catch_up
+from outreach.messages.left_behind import _HELD, _LEFT_BEHIND, catch_up
 from outreach.messages.reasons import words
 from outreach.messages.tables import left_out, message
 from outreach.people.consent import opt_out
@@ -510,3 +510,26 @@ def test_an_export_says_why_the_next_channel_was_taken_and_why_another_was_not_n
 def settle_as_delivered(work: Work, message_id: UUID) -> None:
     """The mail server said so in a receipt of its own."""
     take_receipt(work, ReceiptIn("gateway", f"mail-{message_id}", "delivered", message_id))
+
+
+@pytest.mark.parametrize("statement", [_LEFT_BEHIND, _HELD, _SLOW], ids=["left behind", "held", "slow"])
+def test_the_sweeper_reads_messages_by_their_small_indexes(post: Post, statement: Any) -> None:
+    """Not by the millions that are at rest: what is asked for stands in partial indexes."""
+    with post.open_work() as work:
+        work.conn.execute(text("SET LOCAL enable_seqscan = off"))
+        plan = "\n".join(
+            work.conn.execute(
+                text(f"EXPLAIN {statement.text}"),
+                {
+                    "size": 500,
+                    "now": clock.now(),
+                    "before": clock.now(),
+                    "oldest": clock.now(),
+                    "waits": "waits_for_first",
+                    "given_up": "unknown_fell_through",
+                },
+            ).scalars()
+        )
+    assert "Seq Scan on message" not in plan
+    by_size = ("state_expires_at_idx", "state_at_idx", "urgent_due_at_id_idx")
+    assert any(name in plan for name in by_size), plan
