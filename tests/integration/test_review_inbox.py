@@ -4,10 +4,13 @@ from datetime import timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select, update
 
 from outreach.core import clock
+from outreach.core.access import Role
 from outreach.core.errors import BadInput
+from outreach.core.ids import new_id
+from outreach.feeds.tables import feed_item
 from outreach.ledger.tables import ledger_entry
 from outreach.ledger.work import Opener
 from outreach.messages.findings import Finding
@@ -15,6 +18,7 @@ from outreach.people.consent import opt_out
 from outreach.review.decide import approve, return_, undo
 from outreach.review.detail import message_detail
 from outreach.review.inbox import Filters, counts, list_messages, list_waiting
+from outreach.scheduling.tables import occurrence
 from tests.support.builders import make_client
 from tests.support.desk import Desk
 from tests.support.review_rows import as_read, edit, hold
@@ -177,3 +181,38 @@ def test_that_compliance_read_a_message_is_recorded(open_work: Opener, desk: Des
     with open_work() as work:
         entry = work.conn.execute(select(ledger_entry).where(ledger_entry.c.kind == "view")).one()
         assert entry.message_id == held.first
+
+
+def test_the_detail_names_what_the_message_was_made_from_and_by_which_versions(
+    open_work: Opener, desk: Desk
+) -> None:
+    with open_work() as work:
+        held = hold(work, desk.firm, desk.firm.b01, policy=desk.alert, template=desk.birthday)
+        item, at = new_id(), clock.now()
+        said = {"headline": "某股停牌", "source_url": "https://example.com/a", "firm_view": "请留意公告。"}
+        work.conn.execute(
+            insert(feed_item).values(
+                id=item,
+                kind="market-event",
+                item_key="E1",
+                issued_at=at,
+                code="600000.SH",
+                item_type="halt",
+                data=said,
+                sha256=b"",
+                received_at=at,
+            )
+        )
+        work.conn.execute(update(occurrence).values(feed_item_id=item))
+    with open_work(desk.firm.b01.manager) as work:
+        detail = message_detail(work, held.first)
+        (source,) = detail.sources
+        assert (source.kind, source.title, source.view) == ("market-event", "某股停牌", "请留意公告。")
+        assert (source.url, source.at, source.code) == ("https://example.com/a", at, "600000.SH")
+        assert not source.replaced
+        assert (detail.template, detail.template_version) == ("birthday", 1)
+        assert (detail.policy.name, detail.policy_version) == ("alert", 1)
+        assert [(step.number, step.roles, step.by) for step in detail.steps] == [
+            (1, (Role.MANAGER, Role.DEPUTY), "")
+        ]
+        assert (detail.branch, detail.branch_en) == ("海淀营业部", "Haidian Branch")
