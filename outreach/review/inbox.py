@@ -55,6 +55,7 @@ __all__ = [
     "counts",
     "list_messages",
     "list_waiting",
+    "waiting_ids",
 ]
 
 LOOKED_AT = 100  # flagged messages of a submission of which the list says by which rules
@@ -130,14 +131,31 @@ def list_waiting(
     ``after_key`` is ``next_after`` of the page before. Raises BadInput when it is not, and for a filter that has no
     such value.
     """
-    now = clock.now()
+    page = _page(work, filters or Filters(), after_key, limit + 1)
+    rows = work.conn.execute(_dressed(work, page, clock.now())).mappings().all()
+    shown = rows[:limit]
+    turns = _turns(work, shown)
+    items = tuple(_waiting(work, row, turns[row["id"]]) for row in shown)
+    return WaitingPage(items, _key_of(items[-1].submission) if len(rows) > limit else None)
+
+
+def waiting_ids(work: Work, filters: Filters | None = None, limit: int = 200) -> list[UUID]:
+    """The submissions of the list's beginning, in its order, without what the list shows of each. Raises BadInput as
+    ``list_waiting``."""
+    page = _page(work, filters or Filters(), None, limit)
+    order = (page.c.rank, page.c.due_by, page.c.id)
+    return list(work.conn.execute(select(page.c.id).order_by(*order)).scalars())
+
+
+def _page(work: Work, filters: Filters, after_key: str | None, limit: int) -> Subquery:
+    """``limit`` submissions of the list, from the key on."""
     tally = summed(work, Permission.READ_MESSAGES, submission.c.id, "tally")
     condition = (
         (submission.c.state == literal_column("'open'"))
         & in_scope(work, Permission.READ_MESSAGES)
         & listed_for(work)
         & (tally.c.held > 0)
-        & narrowed(work, filters or Filters(), tally)
+        & narrowed(work, filters, tally)
     )
     # The zero and one stand in the statement as they do in the index.
     rank = case((submission.c.urgent, literal_column("0")), else_=literal_column("1"))
@@ -148,19 +166,14 @@ def list_waiting(
             literal(last_rank, Integer), literal(due_by, DateTime(timezone=True)), literal(last, Uuid)
         )
         condition &= tuple_(*order) > key
-    page = (
+    return (
         select(submission, tally, rank.label("rank"))
         .select_from(submission.join(tally, true()))
         .where(condition)
         .order_by(*order)
-        .limit(limit + 1)
+        .limit(limit)
         .subquery("page")
     )
-    rows = work.conn.execute(_dressed(work, page, now)).mappings().all()
-    shown = rows[:limit]
-    turns = _turns(work, shown)
-    items = tuple(_waiting(work, row, turns[row["id"]]) for row in shown)
-    return WaitingPage(items, _key_of(items[-1].submission) if len(rows) > limit else None)
 
 
 def counts(work: Work) -> Counts:

@@ -53,6 +53,31 @@ class LinePage:
     next_after: str | None
 
 
+# The figures and 'held' stand in the statements as they do in the index.
+_RANK = case(
+    (message.c.blocked, literal_column("0")),
+    (message.c.flagged, literal_column("1")),
+    else_=literal_column("2"),
+)
+
+
+def beside(work: Work, submission_id: UUID, message_id: UUID) -> tuple[UUID | None, UUID | None]:
+    """The waiting messages before and after one in its submission's list, as far as the actor may see; None at its
+    ends, and for a message that is not there."""
+    mine = visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
+    there = (message.c.submission_id == submission_id) & mine
+    this = work.conn.execute(
+        select(_RANK, message.c.id).where(there, message.c.id == message_id)
+    ).one_or_none()
+    if this is None:
+        return None, None
+    here, key = tuple_(literal(this[0], Integer), literal(this[1], Uuid)), tuple_(_RANK, message.c.id)
+    waits = select(message.c.id).where(there, HELD).limit(1)
+    before = waits.where(key < here).order_by(_RANK.desc(), message.c.id.desc())
+    after = waits.where(key > here).order_by(_RANK, message.c.id)
+    return tuple(work.conn.execute(one).scalar_one_or_none() for one in (before, after))  # type: ignore[return-value]
+
+
 def list_messages(
     work: Work,
     submission_id: UUID,
@@ -66,12 +91,7 @@ def list_messages(
     Raises NotFound beyond the actor's scope, BadInput for a key that is not ``next_after`` of a page.
     """
     about = submission_for(work, submission_id)
-    # The figures and 'held' stand in the statement as they do in the index.
-    rank = case(
-        (message.c.blocked, literal_column("0")),
-        (message.c.flagged, literal_column("1")),
-        else_=literal_column("2"),
-    )
+    rank = _RANK
     among = HELD if states == (State.HELD,) else message.c.state.in_([state.value for state in states])
     condition = (
         (message.c.submission_id == submission_id)

@@ -48,12 +48,16 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         routes.include_router(part.router(desk))
 
     @routes.get("/inbox")
-    def inbox(desk: here, after: str = "", undo: UUID | None = None, until: str = "") -> Response:
+    def inbox(
+        desk: here, after: str = "", more: bool = False, undo: UUID | None = None, until: str = ""
+    ) -> Response:
         require(desk.actor, Permission.DECIDE)
         asked = asked_by(desk.request)
         answers = Role.COMPLIANCE in desk.actor.roles()
         leads = desk.actor.may(Permission.LEAD)
         for_all = desk.actor.scope(Permission.DECIDE) is None
+        first = not asked.query and not after
+        choosing = bool(asked.narrowed or more)
         with desk.work() as work:
             page = list_waiting(work, asked.filters(), after or None, PAGE)
             return desk.page(
@@ -63,11 +67,12 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 following=page.next_after,
                 after=after,
                 counts=counts(work),
-                from_head_office=len(firm_submissions(work)) if leads and not for_all else 0,
-                material=len(material_waiting(work)) if leads else 0,
-                questions=len(open_questions(work)) if answers else 0,
+                from_head_office=len(firm_submissions(work)) if first and leads and not for_all else 0,
+                material=len(material_waiting(work)) if first and leads else 0,
+                questions=len(open_questions(work)) if first and answers else 0,
                 asked=asked,
-                choices=_choices(work, desk.locale, asked),
+                choices=_choices(work, desk.locale, asked) if choosing else None,
+                several=for_all or len(desk.actor.scope(Permission.DECIDE) or ()) > 1,
                 undo=undoable(undo, until),
             )
 

@@ -18,7 +18,8 @@ from outreach.review.batch import sample_of
 from outreach.review.claims import claim_on
 from outreach.review.detail import Detail, message_detail
 from outreach.review.identical import identical_to
-from outreach.review.inbox import LinePage, list_messages, list_waiting
+from outreach.review.inbox import waiting_ids
+from outreach.review.lines import beside, list_messages
 from outreach.review.policies import policy_for
 from outreach.review.reading import note_reading, readers_of
 from outreach.review.rest import rest_of
@@ -51,8 +52,27 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     ) -> Response:
         require(desk.actor, Permission.READ_MESSAGES)
         with desk.work() as work:
-            values = _read(desk, work, submission_id, message, after, within(asked))
-            return desk.page("submission.html", undo=undoable(undo, until), **values)
+            head = submission_for(work, submission_id)
+            if message is not None and desk.request.headers.get("hx-target", "").endswith("#reader"):
+                # The list stands there already: only the message that is read is put in its place.
+                return desk.page("reader.html", **_reader(desk, work, head, message, within(asked)))
+            lines = list_messages(work, submission_id, after or None, PAGE)
+            chosen = message or (lines.items[0].id if lines.items else None)
+            before_this, after_this = _around(work, head, within(asked))
+            return desk.page(
+                "submission.html",
+                opened=message is not None,
+                lines=lines,
+                after=after,
+                claim=claim_on(work, submission_id),
+                batch=sample_of(work, submission_id) if head.mode != "each" and not head.stopped_at else None,
+                rest=rest_of(work, submission_id) if head.stopped_at else None,
+                before_this=before_this,
+                after_this=after_this,
+                undo=undoable(undo, until),
+                **_reader(desk, work, head, chosen, within(asked)),
+                readers=readers_of(work, submission_id),
+            )
 
     @routes.get("/inbox/message/{message_id}")
     def message(desk: here, message_id: UUID) -> Response:
@@ -109,27 +129,19 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     return routes
 
 
-def _read(
-    desk: Desk, work: Work, submission_id: UUID, message: UUID | None, after: str, asked: Asked
-) -> dict[str, Any]:
-    """What the page of a submission shows, with one of its messages open."""
-    head = submission_for(work, submission_id)
-    lines = list_messages(work, submission_id, after or None, PAGE)
-    chosen = message or (lines.items[0].id if lines.items else None)
+def _reader(desk: Desk, work: Work, head: Submission, chosen: UUID | None, asked: Asked) -> dict[str, Any]:
+    """What the reader shows of one message of a submission; nothing where there is none."""
     detail = message_detail(work, chosen, desk.locale) if chosen else None
-    if detail is not None and detail.submission.id != submission_id:
+    if detail is not None and detail.submission.id != head.id:
         raise BadInput("This message is in another submission.", mend="Open it from the inbox.")
     since = changed_since(work, detail.id) if detail else None
-    note_reading(work, submission_id, chosen)
+    note_reading(work, head.id, chosen)
     if detail is not None:
         mark_seen(work, detail.id, detail.revision)
     held = detail is not None and detail.state == State.HELD.value
-    before_this, after_this = (None, None) if desk.partial else _around(work, head, asked)
+    preceding, following = beside(work, head.id, detail.id) if detail else (None, None)
     return {
         "head": head,
-        "opened": message is not None,
-        "lines": lines,
-        "after": after,
         "detail": detail,
         "since": since,
         "pieces": pieces(detail) if detail else [],
@@ -137,16 +149,10 @@ def _read(
         "sms": _sms(detail) if detail else None,
         "identical": identical_to(work, detail.id) if detail and held and detail.identical > 1 else None,
         "answers": Role.COMPLIANCE in desk.actor.roles(),
-        "claim": claim_on(work, submission_id),
-        "readers": readers_of(work, submission_id),
-        "following": _beside(lines, chosen, 1),
-        "preceding": _beside(lines, chosen, -1),
-        "batch": sample_of(work, submission_id) if head.mode != "each" and not head.stopped_at else None,
-        "rest": rest_of(work, submission_id) if head.stopped_at else None,
+        "following": following,
+        "preceding": preceding,
         "reasons": reasons_in_force(work.conn),
         "within": asked.query,
-        "before_this": before_this,
-        "after_this": after_this,
     }
 
 
@@ -163,17 +169,9 @@ def _sms(detail: Detail) -> SmsLength | None:
     return sms_length(detail.payload.text) if detail.payload and detail.channel == "sms" else None
 
 
-def _beside(lines: LinePage, chosen: UUID | None, step: int) -> UUID | None:
-    ids = [line.id for line in lines.items]
-    if chosen not in ids:
-        return ids[0] if step > 0 and ids else None
-    at = ids.index(chosen) + step
-    return ids[at] if 0 <= at < len(ids) else None
-
-
 def _around(work: Work, head: Submission, asked: Asked) -> tuple[UUID | None, UUID | None]:
     """The submissions before and after this one in the list it was opened from."""
-    ids = [one.submission.id for one in list_waiting(work, asked.filters(), None, _AROUND).items]
+    ids = waiting_ids(work, asked.filters(), _AROUND)
     if head.id not in ids:
         return None, ids[0] if ids else None
     at = ids.index(head.id)
