@@ -4,7 +4,6 @@ import hmac
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +28,7 @@ from outreach.core.i18n import (
 )
 from outreach.core.settings import Settings
 from outreach.ledger.work import Opener, Work
+from outreach.review.conflicts import Happened, in_words
 from outreach.web.told import told
 
 COOKIE = "outreach_session"
@@ -234,7 +234,10 @@ def error_page(desk: Desk, error: OutreachError) -> Response:
         said=said,
         mend=mend,
         status_code=status,
-        happened=[one | {"at": datetime.fromisoformat(one["at"])} for one in happened[:_MOST_TOLD]],
+        happened=[
+            in_words(Happened.from_json(one), desk.locale, desk.site.settings.zone)
+            for one in happened[:_MOST_TOLD]
+        ],
         more=max(len(happened) - _MOST_TOLD, 0),
     )
 

@@ -108,7 +108,7 @@ def test_a_message_decided_elsewhere_is_a_conflict_that_says_who_what_and_when(
     answer = reader.post("/inbox/decide", **fields, verb="reject", reasons="tone")
     assert answer.status_code == 409
     assert box.people.b01.deputy.name in answer.text
-    assert "approved it" in answer.text
+    assert "approved it on" in answer.text
     assert box.states() == ["approved", "held", "held", "held"]
 
 
@@ -119,7 +119,7 @@ def test_a_message_withdrawn_by_its_advisor_is_a_conflict(box: Box, sign_in: Sig
         withdraw(work, box.messages[0])
     answer = reader.post("/inbox/decide", **fields, verb="approve")
     assert answer.status_code == 409
-    assert "withdrew it" in answer.text
+    assert "took it back" in answer.text
     assert box.states() == ["cancelled", "held", "held", "held"]
 
 
