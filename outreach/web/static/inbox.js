@@ -45,15 +45,22 @@
     next.click();
   }
 
-  // Whether a key may decide on what is shown.
-  function ready() {
+  // Whether what is shown is what is selected. A page without a reader shows a sample.
+  function there() {
     notice();
     const shown = reader();
-    if (!shown) return true; // a page without a reader: a sample
     const now = selected();
-    if (shown.hasAttribute("aria-busy") || (now && now.dataset.message !== shown.dataset.message)) { tell("loading"); return false; }
-    if (performance.now() - shownAt < READ_FOR) { tell("unread"); return false; }
-    return true;
+    const is = !shown || (!shown.hasAttribute("aria-busy") && (!now || now.dataset.message === shown.dataset.message));
+    if (!is) tell("loading");
+    return is;
+  }
+
+  // Whether a key may decide on it.
+  function ready() {
+    if (!there()) return false;
+    const read = !reader() || performance.now() - shownAt >= READ_FOR;
+    if (!read) tell("unread");
+    return read;
   }
 
   function press(key) {
@@ -64,7 +71,7 @@
   }
 
   function returning() {
-    if (!ready()) return;
+    if (!there()) return;
     const panel = document.getElementById("refuse");
     if (!panel) { press("r"); return; }
     panel.open = true;
