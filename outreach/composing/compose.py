@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from outreach.composing.audience import LEAST, read_chunk
 from outreach.composing.batches import put_up
-from outreach.composing.chunk import Composer, other_messages, take_slots
+from outreach.composing.chunk import Composer, other_messages
 from outreach.composing.corrections import titles_told
 from outreach.composing.digest import choose_items
+from outreach.composing.greeting_slots import take_slots
 from outreach.composing.load import load_plan
 from outreach.composing.placing import place
 from outreach.composing.plan import Plan

@@ -13,9 +13,10 @@ from sqlalchemy import Row, select
 
 from outreach.composing.audience import LEAST, read_chunk
 from outreach.composing.batches import put_up
-from outreach.composing.chunk import Composer, stopped_by, take_slots
+from outreach.composing.chunk import Composer, stopped_by
 from outreach.composing.drafts import RequestDraft, own_words, plan_for
 from outreach.composing.dressing import SLOTS
+from outreach.composing.greeting_slots import take_slots
 from outreach.composing.other_names import Written, names_of_others
 from outreach.composing.placing import place, policy_of
 from outreach.composing.plan import Plan, Words
