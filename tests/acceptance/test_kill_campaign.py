@@ -65,8 +65,11 @@ _UNREPORTED = (
 
 def _settle(running: Machine) -> None:
     running.patient(lambda: running.count(_OPEN) == 0, "Sending everything that was approved", 180)
+    # What a look-up finds never to have left goes again, so both are waited for together.
     running.patient(
-        lambda: running.count(_UNREPORTED) == 0, "A receipt or a look-up for every SMS that was sent", 180
+        lambda: running.count(_UNREPORTED) == running.count(_OPEN) == 0,
+        "A receipt or a look-up for every SMS that was sent",
+        180,
     )
     running.patient(lambda: running.count("SELECT count(*) FROM ledger_pending") == 0, "The ledger", 60)
 
