@@ -78,6 +78,24 @@ def beside(work: Work, submission_id: UUID, message_id: UUID) -> tuple[UUID | No
     return tuple(work.conn.execute(one).scalar_one_or_none() for one in (before, after))  # type: ignore[return-value]
 
 
+def next_waiting(work: Work, submission_id: UUID, preferred: UUID | None = None) -> UUID | None:
+    """``preferred`` when it still waits in the submission, else the first of its list that does; None when nothing that
+    the actor may see waits there any more."""
+    there = (
+        (message.c.submission_id == submission_id)
+        & HELD
+        & visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
+    )
+    if preferred is not None:
+        found = work.conn.execute(
+            select(message.c.id).where(there, message.c.id == preferred)
+        ).scalar_one_or_none()
+        if found is not None:
+            return preferred
+    first = select(message.c.id).where(there).order_by(_RANK, message.c.id).limit(1)
+    return work.conn.execute(first).scalar_one_or_none()
+
+
 def list_messages(
     work: Work,
     submission_id: UUID,

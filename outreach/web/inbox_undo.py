@@ -8,7 +8,8 @@ from outreach.core import clock
 from outreach.core.errors import BadInput, OutreachError
 from outreach.ledger.work import Work
 from outreach.review.decide import Decided
-from outreach.review.inbox import Waiting, list_messages, list_waiting
+from outreach.review.inbox import Waiting, list_waiting
+from outreach.review.lines import next_waiting
 from outreach.web.frame import Desk
 from outreach.web.inbox_filters import Asked, asked_within
 
@@ -54,11 +55,10 @@ def onward(work: Work, submission_id: UUID, following: str, asked: Asked, decide
     undone."""
     query: dict[str, str] = {}
     path = "/inbox"
-    waiting = {str(one.id) for one in list_messages(work, submission_id, None, PAGE).items}
-    if waiting and decided.verb != "endorse":
+    still = None if decided.verb == "endorse" else next_waiting(work, submission_id, _id(following))
+    if still is not None:
         path = f"/inbox/submission/{submission_id}"
-        if following in waiting:
-            query["message"] = following
+        query["message"] = str(still)
     else:
         rest = list_waiting(work, asked.filters(), None, 2).items
         after = next((one for one in rest if one.submission.id != submission_id), None)
@@ -72,6 +72,13 @@ def onward(work: Work, submission_id: UUID, following: str, asked: Asked, decide
     if undo and len(decided.decisions) == 1:
         query |= {"undo": str(decided.decisions[0]), "until": decided.undo_until.isoformat()}
     return f"{path}?{urlencode(query)}" if query else path
+
+
+def _id(text: str) -> UUID | None:
+    try:
+        return UUID(text) if text else None
+    except ValueError:
+        return None
 
 
 def said(desk: Desk, decided: Decided) -> str:
