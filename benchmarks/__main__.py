@@ -5,10 +5,11 @@ import json
 import subprocess
 import sys
 
-from benchmarks import compose, deliver, match, peer, report
+from benchmarks import compose, deliver, inbox, match, peer, report
 
 COMPOSE = (10_000, 100_000, 1_000_000)
 PEER = 100_000
+INBOX = 1_000_000
 DELIVER = 10_000
 
 
@@ -23,6 +24,9 @@ def main() -> None:
         if what.startswith("match:"):
             print(json.dumps(match.measure(what.partition(":")[2], count).to_json()))
             return
+        if what == "inbox":
+            print(json.dumps(inbox.measure(count).to_json()))
+            return
         if what == "peer":
             print(json.dumps(peer.measure(count).to_json()))
             return
@@ -32,13 +36,14 @@ def main() -> None:
     scale = 10 if asked.quick else 1
     composed = [compose.Composed(**_alone("compose", count // scale)) for count in COMPOSE]
     enqueued = peer.Enqueued(**_alone("peer", PEER // scale))
+    managed = inbox.Measured(**_alone("inbox", INBOX // scale))
     delivered = [deliver.Delivered(**_alone(channel, DELIVER // scale)) for channel in ("smtp", "twilio")]
     matched = [match.Matched(**_alone(f"match:{one}", match.TEXTS // scale)) for one in ("zh-CN", "en")]
     command = "python -m benchmarks" + (" --quick" if asked.quick else "")
     if asked.quick:
-        print(report.page(composed, enqueued, delivered, matched, command))
+        print(report.page(composed, enqueued, managed, delivered, matched, command))
     else:
-        report.write(composed, enqueued, delivered, matched, "make bench")
+        report.write(composed, enqueued, managed, delivered, matched, "make bench")
         print(report.PAGE.read_text("utf-8"))
 
 

@@ -10,6 +10,8 @@ import psutil
 
 from benchmarks.compose import Composed
 from benchmarks.deliver import Delivered
+from benchmarks.inbox import PAUSE, TARGETS
+from benchmarks.inbox import Measured as Managed
 from benchmarks.match import PHRASES, Matched
 from benchmarks.peer import AT_ONCE, Enqueued
 
@@ -20,17 +22,19 @@ NOTES = Path(__file__).with_name("notes.md")
 def write(
     composed: list[Composed],
     enqueued: Enqueued,
+    managed: Managed,
     delivered: list[Delivered],
     matched: list[Matched],
     command: str,
 ) -> None:
     """Write the page: the tables of this run, then what is said about them in notes.md."""
-    PAGE.write_text(page(composed, enqueued, delivered, matched, command), encoding="utf-8")
+    PAGE.write_text(page(composed, enqueued, managed, delivered, matched, command), encoding="utf-8")
 
 
 def page(
     composed: list[Composed],
     enqueued: Enqueued,
+    managed: Managed,
     delivered: list[Delivered],
     matched: list[Matched],
     command: str,
@@ -86,6 +90,22 @@ def page(
         lines.append(
             f"| {item.channel} | {item.messages:,} | {item.per_second:,.0f} | {bare}"
             f" | {item.per_second / best:.2f} | {_mb(item.memory)} |"
+        )
+    lines += [
+        "",
+        "## The inbox",
+        "",
+        f"{managed.held:,} held messages in {managed.branches} branches; {managed.users} managers at once, each with"
+        f" {PAUSE} s between two requests, at one web process; the time on the server, from the request's first byte to"
+        " the answer's last, waiting for the processor included.",
+        "",
+        "| | requests | median, ms | 95th percentile, ms | aim, ms | SQL's share |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for kind in managed.kinds:
+        lines.append(
+            f"| {kind['kind']} | {kind['count']:,} | {kind['median']:.0f} | {kind['p95']:.0f}"
+            f" | {TARGETS[kind['kind']]:,} | {kind['sql_share']:.0%} |"
         )
     lines += [
         "",
