@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.core import clock
@@ -113,7 +113,16 @@ def mark_seen(work: Work, message_id: UUID, revision: int) -> None:
 
 def _row(work: Work, message_id: UUID) -> Row[Any]:
     scope = visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    row = work.conn.execute(select(message).where(message.c.id == message_id, scope)).one_or_none()
+    wanted: Select[Any] = select(
+        message.c.id,
+        message.c.scheduled_month,
+        message.c.revision,
+        message.c.payload_id,
+        message.c.author_id,
+        message.c.created_at,
+        message.c.findings,
+    )
+    row = work.conn.execute(wanted.where(message.c.id == message_id, scope)).one_or_none()
     if row is None:
         raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
     return row
