@@ -42,11 +42,12 @@ from outreach.ledger.work import Work, opener
 from outreach.messages.copying import text_hash
 from outreach.messages.payload import Payload, digest, to_bytes
 from outreach.web.frame import COOKIE
-from outreach.web.site import create_site
+from outreach.web.site import create_site, share_fairly
 
 BRANCHES = 500  # of a million messages
 USERS = 8
 PAUSE = 0.5  # seconds between a manager's requests
+APART = 2.0  # seconds between one manager's first request and the next one's: nobody approves a batch in step
 ROUNDS = 40  # messages that each manager reads and decides one by one
 TARGETS = {"list": 50, "detail": 30, "decision": 30, "bulk of 1,000": 1000}  # milliseconds, 95th percentile
 Scope = MutableMapping[str, Any]
@@ -124,16 +125,17 @@ def _work_through(url: str, tokens: list[str]) -> None:
             time.sleep(0.1)
     failures: list[BaseException] = []
 
-    def one(token: str, warm: bool) -> None:
+    def one(number: int, token: str) -> None:
         try:
-            _manage(url, token, warm)
+            time.sleep(number * APART)
+            _manage(url, token, False)
         except BaseException as error:
             failures.append(error)
 
     # The first visits fill the caches of templates and plans, as any server's first minute does; they are not counted.
     _manage(url, tokens[0], True)
     httpx.get(f"{url}{_FROM_NOW_ON}")
-    threads = [threading.Thread(target=one, args=(token, False)) for token in tokens]
+    threads = [threading.Thread(target=one, args=pair) for pair in enumerate(tokens)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -202,6 +204,7 @@ _FROM_NOW_ON, _NOTED = "/from-now-on", "/noted"  # what the layer itself answers
 
 def serve(home: Path, port: int) -> None:
     """The product's pages over the database of a bed, with every request's time noted."""
+    share_fairly()
     settings = Settings(home=home, port=port, public_url=f"http://127.0.0.1:{port}")
     database = Database(embedded.conninfo(home / "postgres"), pool_size=8)
 

@@ -35,8 +35,9 @@ def web() -> None:
     """Serve the pages, the feeds' addresses and the providers' callbacks."""
     from outreach.api.feeds import feed_router
     from outreach.api.webhooks import webhook_router
-    from outreach.web.site import create_site
+    from outreach.web.site import create_site, share_fairly
 
+    share_fairly()
     settings = Settings.from_environment()
     with opened(pool_size=16) as outreach:
         config = uvicorn.Config(

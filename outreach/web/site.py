@@ -1,5 +1,6 @@
 """The site: pages, the providers' callbacks, and the headers that keep a page to itself."""
 
+import sys
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -47,6 +48,15 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+
+
+def share_fairly() -> None:
+    """Let the threads of a web process take turns every half millisecond instead of every five.
+
+    A page is some twenty short queries; after each of them its thread waits for whoever computes. With the
+    interpreter's own interval two pages that are made at once take three times as long as one after the other.
+    """
+    sys.setswitchinterval(0.0005)
 
 
 def create_site(site: Site, others: Sequence[APIRouter] = ()) -> FastAPI:
