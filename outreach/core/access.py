@@ -30,7 +30,7 @@ class Permission(StrEnum):
     WATCH_DELIVERY = "watch_delivery"  # states and counts, never content
     COMPOSE = "compose"
     DECIDE = "decide"  # on messages, where a policy's step names the role
-    LEAD = "lead"  # a branch or the firm's client service: holds, material, standing approvals
+    LEAD = "lead_a_branch"  # a branch or the firm's client service: holds, material, standing approvals
     IMPORT = "import"
     RUN_JOBS = "run_jobs"
     PUBLISH = "publish"

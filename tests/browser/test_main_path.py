@@ -144,7 +144,7 @@ def open_submission(page: Page, running: Machine, client_no: str, author: str = 
     with running.outreach.open_work(SYSTEM) as work:
         found = work.conn.execute(query, {"client": client_no, "author": author}).scalar_one()
     page.goto("/inbox?mode=each")
-    page.click(f"a.button.primary[href='/inbox/submission/{found}']")
+    page.click(f"a.button.primary[href^='/inbox/submission/{found}']")
 
 
 def phone_of(running: Machine, number: str) -> str:

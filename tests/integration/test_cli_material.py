@@ -76,7 +76,7 @@ def test_put_up_read_returned_mended_and_approved(line: Line, tmp_path: Path) ->
     assert digest is not None
     assert line("manager", "show", material, "--save", str(saved)).returncode == 1
     own = line("advisor", "approve", material)
-    assert (own.returncode, "may not decide here" in own.stderr) == (1, True)
+    assert (own.returncode, "may not lead a branch here" in own.stderr) == (1, True)
     assert "no such material" in line("other", "approve", material).stderr
     assert "without a reason" in line("manager", "return", material).stderr
     assert line("manager", "return", material, "--reason", "tone").returncode == 0

@@ -193,7 +193,8 @@ class Machine:
 @contextmanager
 def machine(home: Path, seed: int) -> Iterator[Machine]:
     """A demonstration in ``home``, running."""
-    port = free_port(8600)
+    # Test processes that start a machine at the same moment must not find the same port free.
+    port = free_port(8600 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
     settings = Settings(
         home=home, keys=home / "keys", demonstration=True, port=port, public_url=f"http://127.0.0.1:{port}"
     )

@@ -14,7 +14,7 @@
     last = reader();
     shownAt = performance.now();
   }
-  new MutationObserver(notice).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(() => { notice(); dress(); }).observe(document.body, { childList: true, subtree: true });
 
   const items = () => [...document.querySelectorAll("[data-list] [data-item]")];
   const selected = () => items().find((item) => item.getAttribute("aria-current") === "true");
@@ -146,7 +146,6 @@
   });
   document.addEventListener("htmx:after:swap", (event) => {
     if (!event.detail.ctx.sourceElement?.matches?.(DECIDING)) return;
-    dress();
     const problem = document.querySelector("#said > *");
     if (problem) { problem.scrollIntoView({ block: "nearest" }); return; }
     const shown = Boolean(reader()?.dataset.message);
