@@ -13,7 +13,7 @@ from outreach.core.errors import BadInput
 from outreach.ledger.work import Work
 from outreach.review.batch import approve_batch, sample_of
 from outreach.review.decide import Decided, Expected, approve, reject, return_
-from outreach.review.identical import approve_identical
+from outreach.review.identical import approve_identical, approve_seen_unflagged
 from outreach.review.rest import return_rest
 from outreach.review.standing import grant_standing
 from outreach.review.stopping import resume_batch
@@ -72,6 +72,23 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             submission_id = submission_of(work, message)
             decided = approve_identical(work, message, digest_of(manifest), confirmed)
+            path = onward(work, submission_id, "", within(inside), decided)
+        return desk.go(path, said(desk, decided))
+
+    @routes.post("/inbox/submission/{submission_id}/opened")
+    def opened(
+        desk: here,
+        submission_id: UUID,
+        manifest: Hex,
+        confirmed: Annotated[int | None, Form()] = None,
+        inside: Within = "",
+        csrf: Csrf = "",
+    ) -> Response:
+        desk.check_form(csrf)
+        if confirmed is None:
+            raise BadInput("Nothing was decided.", mend="Tick the sentence that says how many they are.")
+        with desk.work() as work:
+            decided = approve_seen_unflagged(work, submission_id, digest_of(manifest), confirmed)
             path = onward(work, submission_id, "", within(inside), decided)
         return desk.go(path, said(desk, decided))
 

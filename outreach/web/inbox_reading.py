@@ -17,7 +17,7 @@ from outreach.messages.states import State
 from outreach.review.batch import sample_of
 from outreach.review.claims import claim_on
 from outreach.review.detail import Detail, message_detail
-from outreach.review.identical import identical_to
+from outreach.review.identical import identical_to, unflagged_of
 from outreach.review.inbox import waiting_ids
 from outreach.review.lines import beside, list_messages
 from outreach.review.policies import policy_for
@@ -67,6 +67,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 claim=claim_on(work, submission_id),
                 batch=sample_of(work, submission_id) if head.mode != "each" and not head.stopped_at else None,
                 rest=rest_of(work, submission_id) if head.stopped_at else None,
+                opened_ones=unflagged_of(work, submission_id) if head.mode == "each" else None,
                 before_this=before_this,
                 after_this=after_this,
                 undo=undoable(undo, until),

@@ -143,6 +143,28 @@ def test_ticked_messages_are_approved_only_when_each_was_opened(box: Box, sign_i
     assert box.states() == ["approved", "held", "approved", "held"]
 
 
+def test_what_was_opened_and_has_no_findings_is_approved_at_once_by_its_number(
+    box: Box, sign_in: SignIn
+) -> None:
+    reader = sign_in(box.people.b01.manager)
+    for number in (1, 3):
+        reader.get(f"{box.path}?message={box.messages[number]}")
+    page = reader.get(f"{box.path}?message={box.messages[3]}").text
+    form = page[page.index('class="finding same opened"') :]
+    manifest = re.search(r'name="manifest" value="([0-9a-f]{64})"', form)
+    count = re.search(r'name="confirmed" value="(\d+)"', form)
+    assert manifest is not None
+    assert count is not None
+    path = f"{box.path}/opened"
+    assert reader.post(path, manifest=manifest[1]).status_code == 400
+    assert reader.post(path, manifest=manifest[1], confirmed="1").status_code == 400
+    assert reader.post(path, manifest="00" * 32, confirmed=count[1]).status_code == 409
+    assert box.states() == ["held"] * 4
+    assert reader.post(path, manifest=manifest[1], confirmed=count[1]).status_code == 303
+    assert box.states().count("approved") == int(count[1])
+    assert [box.states()[number] for number in (1, 3)] == ["approved", "approved"]
+
+
 def test_ticked_messages_are_returned_with_one_reason(box: Box, sign_in: SignIn) -> None:
     reader = sign_in(box.people.b01.manager)
     data = {
