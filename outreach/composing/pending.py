@@ -24,10 +24,11 @@ from outreach.content.render import Rendered
 from outreach.core.access import Permission, Role, visible
 from outreach.core.errors import BadInput, Conflict, NotFound, RuleBroken
 from outreach.core.events import PendingChanged, publish
-from outreach.ledger.append import Entry, record_many, unseal_bytes
+from outreach.ledger.append import record_many, unseal_bytes
 from outreach.ledger.work import Work
 from outreach.messages.chains import whole_chain
 from outreach.messages.closing import close_finished
+from outreach.messages.entries import message_entry
 from outreach.messages.findings import Finding, blocks
 from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.revising import revise
@@ -228,27 +229,7 @@ def _cancel(work: Work, row: Row[Any], reason: str, note: str) -> None:
     for one in stopping:
         source = State(one.state)
         move_one(work.conn, source, State.CANCELLED, one.id, reason=reason, params=params, due_at=None)
-    record_many(work, [_cancelled(one, reason) for one in stopping])
+    record_many(work, [message_entry("message.cancelled", one, reason) for one in stopping])
     close_finished(work, {one.submission_id for one in stopping})
     was = "taken_back" if row.state == State.APPROVED.value else reason
     publish(work, PendingChanged(row.submission_id, row.id, was))
-
-
-def _cancelled(row: Row[Any], reason: str) -> Entry:
-    return Entry(
-        "message.cancelled",
-        {
-            "submission_id": row.submission_id,
-            "occurrence_id": row.occurrence_id,
-            "revision": row.revision,
-            "digest": bytes(row.digest),
-            "channel": row.channel,
-            "category": row.category,
-            "decision_id": row.decision_id,
-            "rule": reason,
-            "fallback_of": row.fallback_of,
-        },
-        message_id=row.id,
-        client_id=row.client_id,
-        branch_id=row.branch_id,
-    )

@@ -15,6 +15,7 @@ from outreach.core import clock
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
 from outreach.messages.chains import GIVEN_UP, UNKNOWN_GIVEN_UP
+from outreach.messages.entries import message_entry
 from outreach.messages.fallthrough import take_next
 from outreach.messages.left_behind import catch_up
 from outreach.messages.states import State, move
@@ -29,7 +30,7 @@ _OLDEST = timedelta(days=2)  # an outcome that is unknown so long is a person's 
 _SLOW = text(
     """
     SELECT m.id, m.state, m.submission_id, m.occurrence_id, m.client_id, m.branch_id, m.revision, m.digest, m.channel,
-           m.category, m.decision_id, o.job_version_id,
+           m.category, m.decision_id, m.fallback_of, o.job_version_id,
            (SELECT min(a.claimed_at) FROM attempt a WHERE a.message_id = m.id) AS since
       FROM message m
       JOIN occurrence o ON o.id = m.occurrence_id
@@ -96,24 +97,5 @@ def _give_up(work: Work, late: Sequence[tuple[Row[Any], int]]) -> None:
                 params={"minutes": minutes},
                 due_at=None,
             )
-            entries.append(_entry(row))
+            entries.append(message_entry("message.cancelled", row, GIVEN_UP))
     record_many(work, entries)
-
-
-def _entry(row: Row[Any]) -> Entry:
-    return Entry(
-        "message.cancelled",
-        {
-            "submission_id": row.submission_id,
-            "occurrence_id": row.occurrence_id,
-            "revision": row.revision,
-            "digest": bytes(row.digest),
-            "channel": row.channel,
-            "category": row.category,
-            "decision_id": row.decision_id,
-            "rule": GIVEN_UP,
-        },
-        message_id=row.id,
-        client_id=row.client_id,
-        branch_id=row.branch_id,
-    )

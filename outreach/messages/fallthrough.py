@@ -22,6 +22,7 @@ from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
 from outreach.messages.chains import CHAINS, WAITS, Link, Step, chains_of, next_step, read_chains
 from outreach.messages.closing import close_finished
+from outreach.messages.entries import message_entry
 from outreach.messages.states import State, move
 from outreach.messages.tables import message
 
@@ -111,7 +112,7 @@ def _go(work: Work, rows: Mapping[UUID, Any], steps: Sequence[Step], free: set[U
     record_many(
         work,
         [
-            chain_entry("fall_through", rows[one], _why(wanted[one].before), wanted[one].before)
+            message_entry("fall_through", rows[one], _why(wanted[one].before), wanted[one].before)
             for one in sorted(done)
         ],
     )
@@ -144,28 +145,7 @@ def _cancel(
             params={"channel": channel} if channel else {},
             due_at=None,
         )
-        entries += [chain_entry("message.cancelled", rows[one], code, None) for one in sorted(moved)]
+        entries += [message_entry("message.cancelled", rows[one], code) for one in sorted(moved)]
     record_many(work, entries)
     if locked and groups:
         close_finished(work, {rows[one].submission_id for ids in groups.values() for one in ids})
-
-
-def chain_entry(kind: str, row: Any, rule: str | None, before: Link | None) -> Entry:
-    """The entry about an alternative (a row of ``message``) that goes, or is cancelled, for ``rule``."""
-    return Entry(
-        kind,
-        {
-            "submission_id": row.submission_id,
-            "occurrence_id": row.occurrence_id,
-            "revision": row.revision,
-            "digest": bytes(row.digest),
-            "channel": row.channel,
-            "category": row.category,
-            "decision_id": row.decision_id,
-            "rule": rule,
-            "fallback_of": before.id if before is not None else row.fallback_of,
-        },
-        message_id=row.id,
-        client_id=row.client_id,
-        branch_id=row.branch_id,
-    )

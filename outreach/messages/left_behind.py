@@ -10,7 +10,8 @@ from outreach.core import clock
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
 from outreach.messages.chains import UNKNOWN_GIVEN_UP, WAITS
-from outreach.messages.fallthrough import chain_entry, take_next
+from outreach.messages.entries import message_entry
+from outreach.messages.fallthrough import take_next
 from outreach.messages.states import State, move
 from outreach.messages.tables import message
 
@@ -103,9 +104,7 @@ def not_needed_any_more(work: Work, now: datetime, size: int = 1000) -> int:
             )
         )
         entries += [
-            chain_entry("message.cancelled", row, "not_needed_sent", None)
-            for row in members
-            if row.id in moved
+            message_entry("message.cancelled", row, "not_needed_sent") for row in members if row.id in moved
         ]
     record_many(work, entries)
     return len(entries)

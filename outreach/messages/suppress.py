@@ -12,6 +12,7 @@ from outreach.core.events import ContactChanged, FeedItemSuperseded
 from outreach.ledger.append import Entry, record_many
 from outreach.ledger.work import Work
 from outreach.messages.closing import close_finished
+from outreach.messages.entries import message_entry
 from outreach.messages.fallthrough import take_next
 from outreach.messages.recheck import facts_for, verdict
 from outreach.messages.rules import Verdict
@@ -107,7 +108,9 @@ def stop(work: Work, stopping: Sequence[tuple[Row[Any], Verdict]]) -> int:
                 )
             )
             moved_ids |= moved
-            entries += [_entry(row, target, code) for row in rows if row.id in moved]
+            entries += [
+                message_entry(f"message.{target.value}", row, code) for row in rows if row.id in moved
+            ]
     record_many(work, entries)
     urgent = [row.id for row, _ in stopping if row.urgent and row.id in moved_ids]
     take_next(work, urgent, locked=True)
@@ -130,25 +133,6 @@ def _by_params(
     for row, said in members:
         grouped.setdefault(repr(said.params), (said.params, []))[1].append(row)
     return grouped.values()
-
-
-def _entry(row: Row[Any], target: State, code: str) -> Entry:
-    return Entry(
-        f"message.{target.value}",
-        {
-            "submission_id": row.submission_id,
-            "occurrence_id": row.occurrence_id,
-            "revision": row.revision,
-            "digest": bytes(row.digest),
-            "channel": row.channel,
-            "category": row.category,
-            "decision_id": row.decision_id,
-            "rule": code,
-        },
-        message_id=row.id,
-        client_id=row.client_id,
-        branch_id=row.branch_id,
-    )
 
 
 _LOCK = text("SELECT id FROM submission WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
