@@ -57,10 +57,11 @@ ROWS = (
     """,
     # The largest batch is due first.
     """
-    INSERT INTO submission (id, occurrence_id, branch_id, mode, policy_version_id, title, category, author_id,
-                            sample_seed, created_at, due_by, send_at, expires_at)
-    SELECT gen_random_uuid(), o.id, b.id, CASE o.job_name WHEN 'advisor' THEN 'each' ELSE 'batch' END,
-           o.policy_version_id, '提交 ' || o.occurrence_key, 'relationship', s.id, o.occurrence_key, now(),
+    INSERT INTO submission (id, occurrence_id, scheduled_month, branch_id, mode, policy_version_id, title, category,
+                            author_id, sample_seed, created_at, due_by, send_at, expires_at)
+    SELECT gen_random_uuid(), o.id, o.scheduled_month, b.id,
+           CASE o.job_name WHEN 'advisor' THEN 'each' ELSE 'batch' END, o.policy_version_id,
+           '提交 ' || o.occurrence_key, 'relationship', s.id, o.occurrence_key, now(),
            now() + interval '1 hour' * (CAST(split_part(o.occurrence_key, '-', 2) AS int) + random()), o.send_at,
            o.expires_at
       FROM occurrence o

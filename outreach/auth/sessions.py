@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, insert, text, update
 
-from outreach.auth.tables import account, web_session
+from outreach.auth.tables import web_session
 from outreach.core import clock
 from outreach.core.access import Actor
 from outreach.core.errors import NotFound
@@ -45,28 +45,29 @@ def begin(work: Work, staff_id: UUID) -> str:
     return token
 
 
+_STANDING = text(
+    """
+    SELECT s.staff_id, s.csrf_token, s.seen_at
+      FROM web_session s JOIN account a ON a.staff_id = s.staff_id AND NOT a.disabled
+     WHERE s.token_hash = :token AND s.revoked_at IS NULL AND s.expires_at > :now AND s.seen_at > :seen_since
+    """
+)
+
+
 def resume(open_work: Opener, token: str) -> Session | None:
     """The session of a cookie, or None when it ended, was revoked, or its owner left or was disabled."""
     if not token:
         return None
     with open_work() as work:
-        now = clock.now()
+        now, token_hash = clock.now(), _hash(token)
         row = work.conn.execute(
-            select(web_session, account.c.disabled)
-            .join(account, account.c.staff_id == web_session.c.staff_id)
-            .where(
-                web_session.c.token_hash == _hash(token),
-                web_session.c.revoked_at.is_(None),
-                web_session.c.expires_at > now,
-                web_session.c.seen_at > now - IDLE,
-                account.c.disabled.is_(False),
-            )
+            _STANDING, {"token": token_hash, "now": now, "seen_since": now - IDLE}
         ).one_or_none()
         if row is None:
             return None
         if row.seen_at < now - _SEEN_EVERY:
             work.conn.execute(
-                update(web_session).where(web_session.c.token_hash == row.token_hash).values(seen_at=now)
+                update(web_session).where(web_session.c.token_hash == token_hash).values(seen_at=now)
             )
         try:
             actor = actor_for(work.conn, row.staff_id, clock.today(work.settings.zone))

@@ -41,12 +41,13 @@ class Batch:
 
 _INSERT = text(
     """
-    INSERT INTO submission (id, occurrence_id, branch_id, mode, policy_version_id, template_version_id, title,
-                            category, author_id, urgent, sample_seed, created_at, due_by, escalate_at, send_at,
-                            expires_at, text_hash)
-    VALUES (:id, :occurrence_id, :branch_id, :mode, :policy_version_id, :template_version_id, :title,
-            :category, :author_id, :urgent, :sample_seed, :created_at, :due_by, :due_by, :send_at, :expires_at,
-            :text_hash)
+    INSERT INTO submission (id, occurrence_id, scheduled_month, branch_id, mode, policy_version_id,
+                            template_version_id, title, category, author_id, urgent, sample_seed, created_at, due_by,
+                            escalate_at, send_at, expires_at, text_hash)
+    SELECT :id, o.id, o.scheduled_month, :branch_id, :mode, :policy_version_id, :template_version_id, :title,
+           :category, :author_id, :urgent, :sample_seed, :created_at, :due_by, :due_by, :send_at, :expires_at,
+           CAST(:text_hash AS bytea)
+      FROM occurrence o WHERE o.id = :occurrence_id
     ON CONFLICT (occurrence_id, branch_id, policy_version_id) DO NOTHING
     """
 )

@@ -3,9 +3,11 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, false, true
+from sqlalchemy import ColumnElement, Uuid, any_, bindparam, false, or_, true
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.core.errors import Forbidden
 
@@ -185,6 +187,18 @@ def visible(actor: Actor, permission: Permission, column: ColumnElement[UUID]) -
     if not scope:
         return false()
     return column.in_(sorted(scope))
+
+
+def reach(actor: Actor, permission: Permission) -> list[UUID] | None:
+    """The actor's scope as the parameter ``scope`` of a statement that is built once (``in_reach``)."""
+    scope = actor.scope(permission)
+    return None if scope is None else sorted(scope)
+
+
+def in_reach(column: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """``visible`` for a statement that is built once: its parameter ``scope`` is ``reach(actor, permission)``."""
+    scope: ColumnElement[Any] = bindparam("scope", type_=ARRAY(Uuid))
+    return or_(scope.is_(None), column == any_(scope))
 
 
 def any_role(actor: Actor, roles: Iterable[Role]) -> bool:

@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select
+from sqlalchemy import Row, Uuid, any_, bindparam, insert, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.core import clock
 from outreach.core.database import driver
@@ -98,8 +99,7 @@ def unseal_checked(work: Work, sealed_ids: Iterable[UUID]) -> dict[UUID, bytes |
 def _unseal(
     work: Work, sealed_ids: Iterable[UUID], *, raising: bool = True
 ) -> Iterable[tuple[UUID, bytes | sealing.SealBroken]]:
-    rows = work.conn.execute(select(sealed_record).where(sealed_record.c.id.in_(list(sealed_ids)))).all()
-    for row in rows:
+    for row in _sealed(work, sealed_ids):
         sealed = sealing.Sealed(
             salt=bytes(row.salt),
             wrapped_key=bytes(row.wrapped_key),
@@ -112,6 +112,14 @@ def _unseal(
             if raising:
                 raise
             yield row.id, broken
+
+
+def _sealed(work: Work, sealed_ids: Iterable[UUID]) -> Sequence[Row[Any]]:
+    ids = list(set(sealed_ids))
+    return work.conn.execute(_SEALED, {"ids": ids}).all() if ids else ()
+
+
+_SEALED = select(sealed_record).where(sealed_record.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 
 @dataclass(frozen=True)
@@ -127,8 +135,7 @@ def open_sealed(work: Work, sealed_ids: Iterable[UUID]) -> dict[UUID, Opened]:
     """The bytes of many records with their commitments, for entries that speak of them; disposed ones are
     missing, altered ones have no plaintext."""
     found: dict[UUID, Opened] = {}
-    rows = work.conn.execute(select(sealed_record).where(sealed_record.c.id.in_(list(sealed_ids)))).all()
-    for row in rows:
+    for row in _sealed(work, sealed_ids):
         sealed = sealing.Sealed(
             bytes(row.salt), bytes(row.wrapped_key), bytes(row.nonce), bytes(row.ciphertext)
         )

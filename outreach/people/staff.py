@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, or_, select
+from sqlalchemy import Connection, insert, or_, select, text
 
 from outreach.core import clock
 from outreach.core.access import Actor, Grant, Permission, Role, require
@@ -85,23 +85,42 @@ def actor_for(conn: Connection, staff_id: UUID, on: date, at: datetime | None = 
 
     Raises NotFound when there is no such person or they have left.
     """
-    person = conn.execute(
-        select(staff).where(staff.c.id == staff_id, staff.c.status == "active")
-    ).one_or_none()
+    now = at or clock.now()
+    person = conn.execute(_PERSON, {"id": staff_id, "on": on, "at": now}).one_or_none()
     if person is None:
         raise NotFound("There is no such member of staff.", mend="Check the staff number.")
+    absent = standing_in_for(conn, staff_id, now) if person.stands_in else ()
     return Actor(
         staff_id=person.id,
         name=person.name,
-        grants=grants_of(conn, staff_id, on),
+        grants=tuple(
+            Grant(Role(role), UUID(branch_id) if branch_id else None) for role, branch_id in person.roles
+        ),
         person_key=person.person_key,
         stands_in=tuple(
-            replace(grant, acting_for=absent.staff_id, through=absent.through)
-            for absent in standing_in_for(conn, staff_id, at or clock.now())
-            for grant in grants_of(conn, absent.staff_id, on)
+            replace(grant, acting_for=one.staff_id, through=one.through)
+            for one in absent
+            for grant in grants_of(conn, one.staff_id, on)
             if grant.gives(Permission.DECIDE)
         ),
     )
+
+
+# Every request asks who acts: the person, their roles and whether anybody named them as a deputy, in one look.
+_PERSON = text(
+    """
+    SELECT s.id, s.name, s.person_key,
+           coalesce((SELECT jsonb_agg(jsonb_build_array(r.role, r.branch_id) ORDER BY r.id)
+                       FROM staff_role r
+                      WHERE r.staff_id = s.id AND r.valid_from <= :on
+                        AND (r.valid_until IS NULL OR r.valid_until >= :on)), '[]') AS roles,
+           EXISTS (SELECT FROM absence a
+                    WHERE a.deputy_id = s.id AND a.cancelled_at IS NULL AND a.starts_at <= :at AND a.ends_at > :at)
+               AS stands_in
+      FROM staff s
+     WHERE s.id = :id AND s.status = 'active'
+    """
+)
 
 
 def actor_by_number(conn: Connection, staff_no: str, on: date) -> Actor:

@@ -46,9 +46,15 @@ def among(column: ColumnElement[Any], ids: Iterable[UUID]) -> ColumnElement[bool
     return column == any_(literal(sorted(set(ids)), ARRAY(Uuid)))
 
 
-def lock_messages(conn: Connection, where: ColumnElement[bool]) -> list[Row[Any]]:
-    """Lock the messages that fit ``where``, in the order of their ids, and read them as they now are."""
-    return list(conn.execute(select(message).where(where).order_by(message.c.id).with_for_update()))
+def lock_messages(
+    conn: Connection, where: ColumnElement[bool], params: Mapping[str, Any] | None = None
+) -> list[Row[Any]]:
+    """Lock the messages that fit ``where`` (with ``params``, where it has any), in the order of their ids, and read
+    them as they now are."""
+    return list(conn.execute(_LOCKED.where(where), params))
+
+
+_LOCKED = select(message).order_by(message.c.id).with_for_update()
 
 
 def bound(row: Row[Any]) -> Bound:

@@ -44,7 +44,7 @@ def claim(work: Work, submission_id: UUID, take_over: bool = False) -> Claim:
         )
     if about.state != "open":
         raise Conflict("Nothing of this waits for a decision any more.", mend="Read the list again.")
-    standing = _standing(work, about)
+    standing = claim_on(work, about)
     if standing is not None and not standing.mine:
         if not take_over:
             raise _held(work, standing)
@@ -71,9 +71,13 @@ def release_claim(work: Work, submission_id: UUID) -> bool:
     return given.rowcount > 0
 
 
-def claim_on(work: Work, submission_id: UUID) -> Claim | None:
-    """Who works through a submission now. Raises NotFound beyond the actor's scope."""
-    return _standing(work, submission_for(work, submission_id))
+def claim_on(work: Work, about: Submission) -> Claim | None:
+    """Who works through a submission now."""
+    if about.claimed_by is None or about.claimed_until is None or about.claimed_until <= clock.now():
+        return None
+    mine = about.claimed_by == work.actor.staff_id
+    by = work.actor.name if mine else name_of(work.conn, about.claimed_by)
+    return Claim(about.claimed_by, by, about.claimed_until, mine)
 
 
 def check_claim(work: Work, about: Submission) -> None:
@@ -81,7 +85,7 @@ def check_claim(work: Work, about: Submission) -> None:
 
     A branch that gives back what the firm put up for its own clients is not in head office's way.
     """
-    standing = _standing(work, about)
+    standing = claim_on(work, about)
     if standing is not None and not standing.mine and not _only_a_part(work, about):
         raise _held(work, standing)
 
@@ -89,14 +93,6 @@ def check_claim(work: Work, about: Submission) -> None:
 def name_of(conn: Connection, staff_id: UUID) -> str:
     """The name of a member of staff."""
     return str(conn.execute(select(staff.c.name).where(staff.c.id == staff_id)).scalar_one())
-
-
-def _standing(work: Work, about: Submission) -> Claim | None:
-    if about.claimed_by is None or about.claimed_until is None or about.claimed_until <= clock.now():
-        return None
-    mine = about.claimed_by == work.actor.staff_id
-    by = work.actor.name if mine else name_of(work.conn, about.claimed_by)
-    return Claim(about.claimed_by, by, about.claimed_until, mine)
 
 
 def _only_a_part(work: Work, about: Submission) -> bool:

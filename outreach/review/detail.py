@@ -5,18 +5,16 @@ Ten queries at most, whatever the message has: everything of one row comes in on
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import Row, text
 
 from outreach.content.in_force import TemplateVersion, template_version
-from outreach.content.tables import content_version
 from outreach.core import clock
-from outreach.core.access import Permission, Role, visible
+from outreach.core.access import Permission, Role, reach
 from outreach.core.errors import NotFound
 from outreach.ledger.append import Entry, record, unseal_many
 from outreach.ledger.work import Work
@@ -25,12 +23,9 @@ from outreach.messages.findings import Finding, read_findings
 from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.reasons import Words, words
 from outreach.messages.states import State
-from outreach.messages.tables import message
-from outreach.people.tables import branch, client, staff
 from outreach.review.claims import Claim
-from outreach.review.eyes import other_eyes, own_endorsements, own_words
-from outreach.review.facts import LAST_CONTACTS, ClientFacts, Contact, client_facts
-from outreach.review.filters import HELD
+from outreach.review.eyes import own_endorsements, own_words
+from outreach.review.facts import FACTS, LAST_CONTACTS, ClientFacts, Contact, client_facts
 from outreach.review.history import Event, decisions_of, history, revisions_of
 from outreach.review.parts import Part, parts_of
 from outreach.review.policies import Policy, fitting, policy_for, refusal
@@ -38,11 +33,10 @@ from outreach.review.questions import open_among, params_of
 from outreach.review.remarks import Remark, read_remarks, remark_rows
 from outreach.review.sources import Source, sources_of
 from outreach.review.submissions import Submission
-from outreach.review.tables import submission
 from outreach.review.turns import Endorsement, chains, endorsers
 from outreach.review.wording import Refusal, refuse
 
-__all__ = ["LAST_CONTACTS", "ClientFacts", "Contact", "Detail", "Event", "Step", "message_detail"]
+__all__ = ["LAST_CONTACTS", "ClientFacts", "Contact", "Detail", "Event", "Seen", "Step", "message_detail"]
 
 
 @dataclass(frozen=True)
@@ -53,6 +47,15 @@ class Step:
     roles: tuple[Role, ...]
     by: str
     at: datetime | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What somebody was shown of a message: which revision, with which findings, and when."""
+
+    revision: int
+    findings: tuple[Finding, ...]
+    at: datetime
 
 
 @dataclass(frozen=True)
@@ -96,11 +99,22 @@ class Detail:
     steps: tuple[Step, ...]
     sources: tuple[Source, ...]
     thread: tuple[Remark, ...]  # about this message and about the whole submission, oldest first
-    identical: int  # messages that read exactly so and wait, itself included; 0 or 1: none other
     claim: Claim | None
     stopped_by: str  # whose return stopped the batch; empty unless it stopped
     undo: UUID | None  # the decision that can still be undone
     undo_until: datetime | None
+    text_hash: bytes | None  # of what it says, to whomever
+    seen: Seen | None  # as this actor last saw it
+
+    @property
+    def submission_id(self) -> UUID:
+        """Where it was put up."""
+        return self.submission.id
+
+    @property
+    def scheduled_month(self) -> date:
+        """Of the partition in which it lies."""
+        return self.submission.scheduled_month
 
     @property
     def may_approve(self) -> bool:
@@ -115,7 +129,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
     """
     tongue = locale or work.settings.locale
     row = _row(work, message_id)
-    about = Submission(**{column.name: getattr(row, f"submission_{column.name}") for column in submission.c})
+    about = Submission(**{name: getattr(row, f"submission_{name}") for name in _SUBMISSION})
     policy = policy_for(work.conn, about.policy_version_id)
     template = template_version(work.conn, row.template_version_id) if row.template_version_id else None
     revisions = revisions_of(work.conn, row)
@@ -177,51 +191,62 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         policy=policy,
         policy_version=row.policy_version,
         steps=_steps(policy, standing),
-        sources=sources_of(work.conn, row.occurrence_id),
+        sources=sources_of(work.conn, row.occurrence_id) if row.sourced else (),
         thread=thread,
-        identical=_identical(work, row),
         claim=_claim(work, row),
         stopped_by=row.stopper_name or "",
         undo=undoable[0] if undoable else None,
         undo_until=undoable[1] if undoable else None,
+        text_hash=row.text_hash,
+        seen=Seen(row.seen_revision, tuple(read_findings(row.seen_findings)), row.seen_at)
+        if row.seen_at
+        else None,
     )
 
 
 def _row(work: Work, message_id: UUID) -> Row[Any]:
     """The message with what one row of other tables says of it, under their names."""
-    names = {name: staff.alias(name) for name in ("author", "editor", "advisor", "claimer", "stopper")}
-    version = content_version.alias("policy_version")
-    now = clock.now()
-    joined = (
-        message.join(submission, submission.c.id == message.c.submission_id)
-        .join(client, client.c.id == message.c.client_id)
-        .join(branch, branch.c.id == message.c.branch_id)
-        .join(version, version.c.id == submission.c.policy_version_id)
-        .outerjoin(names["author"], names["author"].c.id == message.c.author_id)
-        .outerjoin(names["editor"], names["editor"].c.id == message.c.last_editor_id)
-        .outerjoin(names["advisor"], names["advisor"].c.id == message.c.advisor_id)
-        .outerjoin(
-            names["claimer"],
-            and_(names["claimer"].c.id == submission.c.claimed_by, submission.c.claimed_until > now),
-        )
-        .outerjoin(names["stopper"], names["stopper"].c.id == submission.c.stopped_by)
-    )
-    found = work.conn.execute(
-        select(
-            message,
-            *(column.label(f"submission_{column.name}") for column in submission.c if column.name != "id"),
-            *(column.label(f"client_{column.name}") for column in client.c if column.name != "id"),
-            branch.c.name.label("branch_name"),
-            branch.c.name_en.label("branch_name_en"),
-            version.c.version.label("policy_version"),
-            *(alias.c.name.label(f"{name}_name") for name, alias in names.items()),
-        )
-        .select_from(joined)
-        .where(message.c.id == message_id, visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id))
-    ).one_or_none()
+    wanted = {
+        "id": message_id,
+        "actor": work.actor.staff_id,
+        "now": clock.now(),
+        "scope": reach(work.actor, Permission.READ_MESSAGES),
+    }
+    found = work.conn.execute(_MESSAGE, wanted).one_or_none()
     if found is None:
         raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
     return found
+
+
+_SUBMISSION = [field.name for field in fields(Submission)]
+_MESSAGE = text(
+    f"""
+    SELECT m.id, m.scheduled_month, m.occurrence_id, m.submission_id, m.branch_id, m.client_id, m.author_id, m.channel,
+           m.category, m.language, m.template_version_id, m.risk_level, m.revision, m.digest, m.payload_id, m.state,
+           m.reason, m.reason_params, m.findings, m.flagged, m.blocked, m.urgent, m.send_at, m.due_at, m.expires_at,
+           m.created_at, m.decision_id, m.endorsed, m.text_hash,
+           {", ".join(f"s.{name} AS submission_{name}" for name in _SUBMISSION if name != "id")},
+           {", ".join(f"c.{name} AS client_{name}" for name in FACTS)},
+           b.name AS branch_name, b.name_en AS branch_name_en, p.version AS policy_version,
+           author.name AS author_name, editor.name AS editor_name, advisor.name AS advisor_name,
+           claimer.name AS claimer_name, stopper.name AS stopper_name,
+           seen.revision AS seen_revision, seen.findings AS seen_findings, seen.at AS seen_at,
+           o.feed_item_id IS NOT NULL OR EXISTS (SELECT FROM occurrence_item i WHERE i.occurrence_id = o.id) AS sourced
+      FROM message m
+      JOIN submission s ON s.id = m.submission_id
+      JOIN occurrence o ON o.id = m.occurrence_id
+      JOIN client c ON c.id = m.client_id
+      JOIN branch b ON b.id = m.branch_id
+      JOIN content_version p ON p.id = s.policy_version_id
+      LEFT JOIN staff author ON author.id = m.author_id
+      LEFT JOIN staff editor ON editor.id = m.last_editor_id
+      LEFT JOIN staff advisor ON advisor.id = m.advisor_id
+      LEFT JOIN staff claimer ON claimer.id = s.claimed_by AND s.claimed_until > :now
+      LEFT JOIN staff stopper ON stopper.id = s.stopped_by
+      LEFT JOIN message_seen seen ON seen.message_id = m.id AND seen.staff_id = CAST(:actor AS uuid)
+     WHERE m.id = :id AND (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(:scope))
+    """
+)
 
 
 def _record_view(work: Work, row: Row[Any]) -> None:
@@ -286,9 +311,9 @@ def _own(work: Work, row: Row[Any], about: Submission, policy: Policy, endorsed:
             continue
         tried.add(grant.acting_for)
         others = [one for one in (grant.acting_for, grant.through) if one]
-        if own_words(work.conn, work.actor.staff_id, [row.id], *others):
+        if own_words(work.conn, work.actor.staff_id, [row], *others):
             continue
-        if not endorsed or not own_endorsements(work.conn, work.actor.staff_id, [row.id], *others):
+        if not endorsed or not own_endorsements(work.conn, work.actor.staff_id, [row], *others):
             return None
         rule = "four_eyes_step"
     return rule
@@ -312,22 +337,6 @@ def _claim(work: Work, row: Row[Any]) -> Claim | None:
         return None
     by = row.submission_claimed_by
     return Claim(by, row.claimer_name, row.submission_claimed_until, by == work.actor.staff_id)
-
-
-def _identical(work: Work, row: Row[Any]) -> int:
-    """How many that wait read exactly so, as far as the words are not the actor's own (``identical``)."""
-    if row.state != State.HELD.value or row.text_hash is None:
-        return 0
-    same = (
-        (message.c.submission_id == row.submission_id)
-        & HELD
-        & (message.c.text_hash == row.text_hash)
-        & (message.c.findings == literal(row.findings, JSONB))
-        & visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    )
-    if work.actor.staff_id is not None:
-        same &= other_eyes(work.actor.staff_id)
-    return work.conn.execute(select(func.count()).select_from(message).where(same)).scalar_one()
 
 
 def _undoable(row: Row[Any], decisions: Sequence[Row[Any]]) -> tuple[UUID, datetime] | None:

@@ -1,15 +1,57 @@
 """Four eyes (P2, art. 63): whoever wrote or last edited content does not approve it, by whatever account."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Uuid, and_, any_, exists, literal, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Date,
+    Select,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    exists,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.content.tables import content_version
 from outreach.messages.tables import message
 from outreach.people.tables import staff
 from outreach.review.tables import decision, decision_digest, submission
+
+
+class Placed(Protocol):
+    """A row of ``message``, or what stands for one: its id, and the month of its partition."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def scheduled_month(self) -> date: ...
+
+
+_ME, _WRITER, _ENDORSER = staff.alias("decider"), staff.alias("writer"), staff.alias("endorser")
+
+_TEMPLATE_EDITOR = (
+    select(content_version.c.last_editor)
+    .where(content_version.c.id == message.c.template_version_id)
+    .correlate(message)
+    .scalar_subquery()
+)
+_QUEUED_BY = (
+    select(submission.c.author_id)
+    .where(submission.c.id == message.c.submission_id)
+    .correlate(message)
+    .scalar_subquery()
+)
 
 
 def other_eyes(actor_id: UUID, *also: UUID, step: int = 1) -> ColumnElement[bool]:
@@ -19,52 +61,57 @@ def other_eyes(actor_id: UUID, *also: UUID, step: int = 1) -> ColumnElement[bool
 
     Persons are compared by ``person_key`` as the database has it now, in the statement that approves.
     """
-    me = staff.alias("decider")
-    writer = staff.alias("writer")
-    eyes = sorted({actor_id, *also})
-    template_editor = (
-        select(content_version.c.last_editor)
-        .where(content_version.c.id == message.c.template_version_id)
-        .correlate(message)
-        .scalar_subquery()
-    )
-    queued_by = (
-        select(submission.c.author_id)
-        .where(submission.c.id == message.c.submission_id)
-        .correlate(message)
-        .scalar_subquery()
-    )
+    eyes = literal(_sorted(actor_id, also), ARRAY(Uuid))
+    condition = _others_wrote(literal(actor_id, Uuid), eyes)
+    return condition & _others_endorsed(eyes) if step > 1 else condition
+
+
+def _others_wrote(actor_id: ColumnElement[UUID], eyes: ColumnElement[Any]) -> ColumnElement[bool]:
     same_person = (
         exists()
-        .select_from(writer.join(me, me.c.person_key == writer.c.person_key))
+        .select_from(_WRITER.join(_ME, _ME.c.person_key == _WRITER.c.person_key))
         .where(
-            me.c.id.in_(eyes),
+            _ME.c.id == any_(eyes),
             or_(
-                writer.c.id == message.c.author_id,
-                writer.c.id == message.c.last_editor_id,
-                writer.c.id == template_editor,
-                writer.c.id == queued_by,
+                _WRITER.c.id == message.c.author_id,
+                _WRITER.c.id == message.c.last_editor_id,
+                _WRITER.c.id == _TEMPLATE_EDITOR,
+                _WRITER.c.id == _QUEUED_BY,
             ),
         )
         .correlate(message)
     )
     known = exists().where(staff.c.id == actor_id, staff.c.status == "active")
-    condition = known & ~same_person
-    return condition & _others_endorsed(eyes) if step > 1 else condition
+    return known & ~same_person
 
 
-def _others_endorsed(eyes: list[UUID]) -> ColumnElement[bool]:
-    me, endorser = staff.alias("decider"), staff.alias("endorser")
+def _others_endorsed(eyes: ColumnElement[Any]) -> ColumnElement[bool]:
     return ~(
         exists()
         .select_from(
             decision_digest.join(decision, decision.c.id == decision_digest.c.decision_id)
-            .join(endorser, or_(endorser.c.id == decision.c.actor_id, endorser.c.id == decision.c.acting_for))
-            .join(me, me.c.person_key == endorser.c.person_key)
+            .join(
+                _ENDORSER, or_(_ENDORSER.c.id == decision.c.actor_id, _ENDORSER.c.id == decision.c.acting_for)
+            )
+            .join(_ME, _ME.c.person_key == _ENDORSER.c.person_key)
         )
-        .where(_binds_this_message, me.c.id.in_(eyes))
+        .where(_binds_this_message, _ME.c.id == any_(eyes))
         .correlate(message)
     )
+
+
+def _sorted(actor_id: UUID, also: Iterable[UUID]) -> list[UUID]:
+    return sorted({actor_id, *also})
+
+
+# The same for statements that are built once: they take what ``seen_by`` gives.
+_EYES: ColumnElement[Any] = bindparam("eyes", type_=ARRAY(Uuid))
+OTHERS_WROTE = _others_wrote(bindparam("decider", type_=Uuid), _EYES)
+
+
+def seen_by(actor_id: UUID | None, *also: UUID) -> dict[str, Any]:
+    """The parameters of ``OTHERS_WROTE``; the system itself has no eyes."""
+    return {"decider": actor_id, "eyes": [] if actor_id is None else _sorted(actor_id, also)}
 
 
 def endorsed_before(step: int) -> ColumnElement[bool]:
@@ -91,22 +138,30 @@ _binds_this_message = and_(
 )
 
 
-def own_words(conn: Connection, actor_id: UUID, message_ids: Iterable[UUID], *also: UUID) -> set[UUID]:
-    """Those of ``message_ids`` that ``actor_id`` (standing in for ``also``) may not approve because the words are
-    their own."""
-    return _not(conn, message_ids, other_eyes(actor_id, *also))
+def own_words(conn: Connection, actor_id: UUID, rows: Sequence[Placed], *also: UUID) -> set[UUID]:
+    """Those of the messages ``rows`` that ``actor_id`` (standing in for ``also``) may not approve because the words
+    are their own."""
+    return _among(conn, _OWN_WORDS, rows, seen_by(actor_id, *also))
 
 
-def own_endorsements(conn: Connection, actor_id: UUID, message_ids: Iterable[UUID], *also: UUID) -> set[UUID]:
-    """Those of ``message_ids`` that ``actor_id`` (standing in for ``also``) had a part in endorsing."""
-    return _not(conn, message_ids, _others_endorsed(sorted({actor_id, *also})))
+def own_endorsements(conn: Connection, actor_id: UUID, rows: Sequence[Placed], *also: UUID) -> set[UUID]:
+    """Those of the messages ``rows`` that ``actor_id`` (standing in for ``also``) had a part in endorsing."""
+    return _among(conn, _OWN_ENDORSEMENTS, rows, {"eyes": _sorted(actor_id, also)})
 
 
-def _not(conn: Connection, message_ids: Iterable[UUID], condition: ColumnElement[bool]) -> set[UUID]:
-    rows = conn.execute(
-        select(message.c.id).where(message.c.id == any_(literal(list(message_ids), ARRAY(Uuid))), ~condition)
-    )
-    return set(rows.scalars())
+_THESE = select(message.c.id).where(
+    message.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+    message.c.scheduled_month == any_(bindparam("months", type_=ARRAY(Date))),
+)
+_OWN_WORDS = _THESE.where(~OTHERS_WROTE)
+_OWN_ENDORSEMENTS = _THESE.where(~_others_endorsed(_EYES))
+
+
+def _among(
+    conn: Connection, statement: Select[Any], rows: Sequence[Placed], eyes: dict[str, Any]
+) -> set[UUID]:
+    places = {"ids": [row.id for row in rows], "months": sorted({row.scheduled_month for row in rows})}
+    return set(conn.execute(statement, places | eyes).scalars())
 
 
 def own_version(conn: Connection, actor_id: UUID, version_id: UUID) -> bool:

@@ -41,6 +41,20 @@ class ClientFacts:
     last_contacts: tuple[Contact, ...]
 
 
+# The columns of ``client`` that ``client_facts`` reads, beside its id.
+FACTS = (
+    "client_no",
+    "name",
+    "tier",
+    "risk_class",
+    "risk_minimum",
+    "assessed_on",
+    "status",
+    "deceased",
+    "do_not_contact",
+    "language",
+)
+
 # In one look: opt-outs first, by channel and category, then the last that went to them.
 _WISHES_AND_CONTACTS = text(
     """
@@ -56,7 +70,7 @@ _WISHES_AND_CONTACTS = text(
 
 
 def client_facts(conn: Connection, found: Row[Any], message_id: UUID) -> ClientFacts:
-    """The facts of a client whose row has the columns of ``client`` under ``client_…``, beside this message."""
+    """The facts of a client whose row has ``FACTS`` under ``client_…``, beside this message."""
     rows = conn.execute(
         _WISHES_AND_CONTACTS,
         {"client": found.client_id, "message": message_id, "most": LAST_CONTACTS},

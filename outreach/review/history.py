@@ -6,10 +6,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from outreach.messages.tables import message_revision
 from outreach.people.tables import staff
+from outreach.review.eyes import Placed
 from outreach.review.tables import decision, decision_digest
 
 
@@ -28,39 +29,41 @@ class Event:
     step: int = 1  # of a decision: which of the policy's approvers decided
 
 
-def revisions_of(conn: Connection, row: Row[Any]) -> list[Row[Any]]:
+def revisions_of(conn: Connection, row: Placed) -> list[Row[Any]]:
     """The revisions of a message, oldest first, each with its editor's ``name``."""
-    return list(
-        conn.execute(
-            select(message_revision, staff.c.name)
-            .outerjoin(staff, staff.c.id == message_revision.c.editor_id)
-            .where(
-                message_revision.c.message_id == row.id,
-                message_revision.c.scheduled_month == row.scheduled_month,
-            )
-            .order_by(message_revision.c.revision)
-        )
+    return list(conn.execute(_REVISIONS, {"message": row.id, "month": row.scheduled_month}))
+
+
+_REVISIONS = (
+    select(message_revision, staff.c.name)
+    .outerjoin(staff, staff.c.id == message_revision.c.editor_id)
+    .where(
+        message_revision.c.message_id == bindparam("message"),
+        message_revision.c.scheduled_month == bindparam("month"),
     )
+    .order_by(message_revision.c.revision)
+)
 
 
 def decisions_of(conn: Connection, message_id: UUID) -> list[Row[Any]]:
     """The decisions that bind a revision of a message, each with ``bound`` (the revision), who made it and who took it
     back."""
-    undoer = staff.alias("undoer")
-    return list(
-        conn.execute(
-            select(
-                decision,
-                decision_digest.c.revision.label("bound"),
-                staff.c.name,
-                undoer.c.name.label("undoer_name"),
-            )
-            .join(decision_digest, decision_digest.c.decision_id == decision.c.id)
-            .outerjoin(staff, staff.c.id == decision.c.actor_id)
-            .outerjoin(undoer, undoer.c.id == decision.c.undone_by)
-            .where(decision_digest.c.message_id == message_id)
-        )
+    return list(conn.execute(_DECISIONS, {"message": message_id}))
+
+
+_UNDOER = staff.alias("undoer")
+_DECISIONS = (
+    select(
+        decision,
+        decision_digest.c.revision.label("bound"),
+        staff.c.name,
+        _UNDOER.c.name.label("undoer_name"),
     )
+    .join(decision_digest, decision_digest.c.decision_id == decision.c.id)
+    .outerjoin(staff, staff.c.id == decision.c.actor_id)
+    .outerjoin(_UNDOER, _UNDOER.c.id == decision.c.undone_by)
+    .where(decision_digest.c.message_id == bindparam("message"))
+)
 
 
 def history(revisions: Sequence[Row[Any]], decisions: Sequence[Row[Any]]) -> list[Event]:

@@ -5,27 +5,30 @@ Counted under the locks of the decision itself: what is not what the actor confi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, any_, exists, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy import Row, and_, any_, bindparam, exists, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import Uuid
 
-from outreach.core.access import Permission, require, visible
+from outreach.core.access import Permission, in_reach, reach, require, visible
 from outreach.core.errors import BadInput, Conflict, NotFound, RuleBroken
 from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
-from outreach.messages.payload import from_bytes
+from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.states import State
 from outreach.messages.tables import message
 from outreach.review.approving import Decided
 from outreach.review.binding import bound, lock_messages
 from outreach.review.decide import approve, return_
-from outreach.review.eyes import other_eyes
+from outreach.review.detail import Detail
+from outreach.review.eyes import OTHERS_WROTE, seen_by
+from outreach.review.filters import HELD
 from outreach.review.manifest import Bound, manifest_digest
 from outreach.review.questions import undisputed
-from outreach.review.submissions import submission_for
+from outreach.review.submissions import Submission, submission_for
 from outreach.review.tables import message_seen
 
 NAMED = 200  # ids that a group names
@@ -55,25 +58,15 @@ class Bulk:
     manifest_digest: bytes
 
 
-def identical_to(work: Work, message_id: UUID) -> Identical | None:
-    """The messages that are exactly this one, itself included; None when it does not wait for this actor, or alone.
-
-    Raises NotFound beyond the actor's scope.
-    """
-    row = _row(work, message_id)
-    if row.state != State.HELD.value or row.text_hash is None:
+def identical_to(work: Work, read: Detail) -> Identical | None:
+    """The messages that are exactly this one, itself included; None when it does not wait for this actor, or alone."""
+    if read.state != State.HELD.value or read.text_hash is None:
         return None
-    bounds = [
-        Bound(item.id, item.revision, bytes(item.digest))
-        for item in work.conn.execute(
-            select(message.c.id, message.c.revision, message.c.digest)
-            .where(_same(work, row))
-            .order_by(message.c.id)
-        )
-    ]
-    if len(bounds) < 2 or all(item.message_id != message_id for item in bounds):
+    bounds = [Bound(*row) for row in work.conn.execute(_BOUNDS_LIKE, _like(work, read))]
+    if len(bounds) < 2 or all(item.message_id != read.id for item in bounds):
         return None
-    return _identical(bytes(row.text_hash), bounds, message_id, _excerpts(work, [row])[row.id])
+    excerpt = _excerpt(read.payload) if read.payload else ""
+    return _identical(read.text_hash, bounds, read.id, excerpt)
 
 
 def groups_of(work: Work, submission_id: UUID, limit: int = 20) -> list[Identical]:
@@ -81,8 +74,7 @@ def groups_of(work: Work, submission_id: UUID, limit: int = 20) -> list[Identica
 
     Raises NotFound beyond the actor's scope.
     """
-    submission_for(work, submission_id)
-    decidable = _decidable(work, submission_id) & message.c.text_hash.is_not(None)
+    about = submission_for(work, submission_id)
     groups = work.conn.execute(
         select(
             message.c.text_hash,
@@ -90,11 +82,12 @@ def groups_of(work: Work, submission_id: UUID, limit: int = 20) -> list[Identica
             func.array_agg(message.c.revision).label("revisions"),
             func.array_agg(message.c.digest).label("digests"),
         )
-        .where(decidable)
+        .where(_DECIDABLE, message.c.text_hash.is_not(None))
         .group_by(message.c.text_hash, message.c.findings)
         .having(func.count() > 1)
         .order_by(func.count().desc(), message.c.text_hash)
-        .limit(limit)
+        .limit(limit),
+        _there(work, about),
     ).all()
     made: list[tuple[bytes, list[Bound]]] = []
     for group in groups:
@@ -138,16 +131,10 @@ def return_identical(
     return return_(work, ids, expected, reasons, note)
 
 
-def unflagged_of(work: Work, submission_id: UUID) -> Bulk:
+def unflagged_of(work: Work, about: Submission) -> Bulk:
     """The unflagged messages of a submission that wait for the actor and that the actor has opened in their present
-    revision, or an exactly identical one. Raises NotFound beyond the actor's scope."""
-    submission_for(work, submission_id)
-    rows = work.conn.execute(
-        select(message.c.id, message.c.revision, message.c.digest)
-        .where(_unflagged(work, submission_id))
-        .order_by(message.c.id)
-    )
-    bounds = [Bound(row.id, row.revision, bytes(row.digest)) for row in rows]
+    revision, or an exactly identical one."""
+    bounds = [Bound(*row) for row in work.conn.execute(_BOUNDS_UNFLAGGED, _there(work, about))]
     return Bulk(len(bounds), manifest_digest(bounds))
 
 
@@ -160,10 +147,23 @@ def approve_seen_unflagged(
     ``approve_identical`` does.
     """
     require(work.actor, Permission.DECIDE)
-    submission_for(work, submission_id, Permission.DECIDE, lock=True)
-    rows = lock_messages(work.conn, _unflagged(work, submission_id))
+    about = submission_for(work, submission_id, Permission.DECIDE, lock=True)
+    rows = lock_messages(work.conn, _UNFLAGGED, _there(work, about))
     _check(rows, manifest_digest, confirmed)
     return approve(work, *_expected(rows))
+
+
+class _Read(Protocol):
+    """A row of ``message``, or what was read of one."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def submission_id(self) -> UUID: ...
+
+    @property
+    def scheduled_month(self) -> date: ...
 
 
 def _row(work: Work, message_id: UUID) -> Row[Any]:
@@ -174,50 +174,70 @@ def _row(work: Work, message_id: UUID) -> Row[Any]:
     return row
 
 
-def _decidable(work: Work, submission_id: UUID) -> ColumnElement[bool]:
-    """What waits in a submission, unblocked, and is not kept from this actor by four eyes or an open question."""
-    waits = (
-        (message.c.submission_id == submission_id)
-        & (message.c.state == State.HELD.value)
-        & message.c.blocked.is_(False)
-        & visible(work.actor, Permission.DECIDE, message.c.branch_id)
-        & undisputed()
-    )
-    if work.actor.staff_id is None:
-        return waits
-    return waits & other_eyes(work.actor.staff_id)
+def _there(work: Work, about: Submission) -> dict[str, Any]:
+    return _within(work, about.id, about.scheduled_month)
 
 
-def _same(work: Work, row: Row[Any]) -> ColumnElement[bool]:
-    text: ColumnElement[bool] = message.c.text_hash == row.text_hash
-    findings: ColumnElement[bool] = message.c.findings == literal(row.findings, JSONB)
-    return _decidable(work, row.submission_id) & text & findings
+def _like(work: Work, read: _Read) -> dict[str, Any]:
+    return _within(work, read.submission_id, read.scheduled_month) | {"like": read.id}
 
 
-def _unflagged(work: Work, submission_id: UUID) -> ColumnElement[bool]:
-    twin = message.alias("twin")
-    opened = exists().where(
-        message_seen.c.staff_id == work.actor.staff_id,
-        message_seen.c.message_id == message.c.id,
-        message_seen.c.revision == message.c.revision,
+def _within(work: Work, submission_id: UUID, month: date) -> dict[str, Any]:
+    return {
+        "submission": submission_id,
+        "month": month,
+        "scope": reach(work.actor, Permission.DECIDE),
+        **seen_by(work.actor.staff_id),
+    }
+
+
+# What waits in a submission, unblocked, and is not kept from this actor by four eyes or an open question.
+_DECIDABLE = and_(
+    message.c.submission_id == bindparam("submission"),
+    message.c.scheduled_month == bindparam("month"),
+    HELD,
+    message.c.blocked.is_(False),
+    in_reach(message.c.branch_id),
+    undisputed(),
+    OTHERS_WROTE,
+)
+
+_THIS = message.alias("this")
+_LIKE = _THIS.c.id == bindparam("like"), _THIS.c.scheduled_month == bindparam("month")
+_SAME = and_(
+    _DECIDABLE,
+    message.c.text_hash == select(_THIS.c.text_hash).where(*_LIKE).scalar_subquery(),
+    message.c.findings == select(_THIS.c.findings).where(*_LIKE).scalar_subquery(),
+)
+
+# What the actor has opened is little: their texts are gathered once, not looked for message by message.
+_TWIN = message.alias("twin")
+_OPENED = exists().where(
+    message_seen.c.staff_id == bindparam("decider"),
+    message_seen.c.message_id == message.c.id,
+    message_seen.c.revision == message.c.revision,
+)
+_OPENED_TEXTS = (
+    select(_TWIN.c.text_hash)
+    .join(message_seen, message_seen.c.message_id == _TWIN.c.id)
+    .where(
+        message_seen.c.staff_id == bindparam("decider"),
+        message_seen.c.revision == _TWIN.c.revision,
+        _TWIN.c.submission_id == bindparam("submission"),
+        _TWIN.c.scheduled_month == bindparam("month"),
+        _TWIN.c.text_hash.is_not(None),
+        _TWIN.c.flagged.is_(False),
     )
-    # What the actor has opened is little: their texts are gathered once, not looked for message by message.
-    texts = (
-        select(twin.c.text_hash)
-        .join(message_seen, message_seen.c.message_id == twin.c.id)
-        .where(
-            message_seen.c.staff_id == work.actor.staff_id,
-            message_seen.c.revision == twin.c.revision,
-            twin.c.submission_id == submission_id,
-            twin.c.text_hash.is_not(None),
-            twin.c.flagged.is_(False),
-        )
-    )
-    return (
-        _decidable(work, submission_id)
-        & message.c.flagged.is_(False)
-        & or_(opened.correlate(message), message.c.text_hash.in_(texts))
-    )
+)
+_UNFLAGGED = and_(
+    _DECIDABLE,
+    message.c.flagged.is_(False),
+    or_(_OPENED.correlate(message), message.c.text_hash.in_(_OPENED_TEXTS)),
+)
+
+_BOUNDS = select(message.c.id, message.c.revision, message.c.digest).order_by(message.c.id)
+_BOUNDS_LIKE = _BOUNDS.where(_SAME)
+_BOUNDS_UNFLAGGED = _BOUNDS.where(_UNFLAGGED)
 
 
 def _seen(work: Work, rows: Sequence[Row[Any]]) -> bool:
@@ -239,7 +259,7 @@ def _locked_identical(work: Work, message_id: UUID, manifest_digest: bytes, conf
     before = _row(work, message_id)
     submission_for(work, before.submission_id, Permission.DECIDE, lock=True)
     row = _row(work, message_id)
-    rows = lock_messages(work.conn, _same(work, row)) if row.text_hash is not None else []
+    rows = lock_messages(work.conn, _SAME, _like(work, row)) if row.text_hash is not None else []
     _check(rows, manifest_digest, confirmed)
     return rows
 
@@ -274,9 +294,12 @@ def _excerpts(work: Work, rows: Sequence[Any]) -> dict[UUID, str]:
     bodies = unseal_many(work, [row.payload_id for row in rows]) if rows else {}
     said: dict[UUID, str] = {}
     for row in rows:
-        payload = from_bytes(bodies[row.payload_id]) if row.payload_id in bodies else None
-        said[row.id] = " ".join(payload.text.split())[:EXCERPT] if payload else ""
+        said[row.id] = _excerpt(from_bytes(bodies[row.payload_id])) if row.payload_id in bodies else ""
     return said
+
+
+def _excerpt(payload: Payload) -> str:
+    return " ".join(payload.text.split())[:EXCERPT]
 
 
 def _identical(text_hash: bytes, bounds: list[Bound], example: UUID, excerpt: str) -> Identical:

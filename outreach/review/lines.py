@@ -5,12 +5,26 @@ Bodies are unsealed for the page that is shown only.
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache
+from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import Integer, Uuid, case, literal, literal_column, select, tuple_
+from sqlalchemy import (
+    Integer,
+    Select,
+    Text,
+    Uuid,
+    and_,
+    any_,
+    bindparam,
+    case,
+    literal_column,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import ARRAY
 
-from outreach.core.access import Permission, Role, visible
+from outreach.core.access import Permission, Role, in_reach, reach
 from outreach.core.errors import BadInput
 from outreach.ledger.append import Entry, record, unseal_many
 from outreach.ledger.work import Work
@@ -19,7 +33,8 @@ from outreach.messages.states import State
 from outreach.messages.tables import message
 from outreach.people.tables import client
 from outreach.review.filters import HELD
-from outreach.review.submissions import submission_for
+from outreach.review.submissions import Submission, submission_for
+from outreach.review.tables import submission
 
 EXCERPT = 120  # characters of a message in a list
 
@@ -45,12 +60,26 @@ class Line:
     excerpt: str
 
 
+class Ranked(Protocol):
+    """What gives a message its place in the list: blocked ones first, then flagged ones."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def blocked(self) -> bool: ...
+
+    @property
+    def flagged(self) -> bool: ...
+
+
 @dataclass(frozen=True)
 class LinePage:
-    """A page of messages; ``next_after`` is the key for the following one, None at the end."""
+    """A page of messages; ``next_after`` is the key for the following one, None at the end. ``submission``: theirs."""
 
     items: tuple[Line, ...]
     next_after: str | None
+    submission: Submission
 
 
 # The figures and 'held' stand in the statements as they do in the index.
@@ -59,41 +88,59 @@ _RANK = case(
     (message.c.flagged, literal_column("1")),
     else_=literal_column("2"),
 )
+_PLACE = tuple_(_RANK, message.c.id)
+_KEY = tuple_(bindparam("rank", type_=Integer), bindparam("last", type_=Uuid))
+_THERE = and_(
+    message.c.submission_id == bindparam("submission"),
+    message.c.scheduled_month == bindparam("month"),
+    in_reach(message.c.branch_id),
+)
+_WAITS = select(message.c.id).where(_THERE, HELD).limit(1)
 
 
-def beside(work: Work, submission_id: UUID, message_id: UUID) -> tuple[UUID | None, UUID | None]:
+def _there(work: Work, about: Submission) -> dict[str, Any]:
+    return {
+        "submission": about.id,
+        "month": about.scheduled_month,
+        "scope": reach(work.actor, Permission.READ_MESSAGES),
+    }
+
+
+def beside(work: Work, about: Submission, read: Ranked) -> tuple[UUID | None, UUID | None]:
     """The waiting messages before and after one in its submission's list, as far as the actor may see; None at its
-    ends, and for a message that is not there."""
-    mine = visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    there = (message.c.submission_id == submission_id) & mine
-    this = work.conn.execute(
-        select(_RANK, message.c.id).where(there, message.c.id == message_id)
-    ).one_or_none()
-    if this is None:
-        return None, None
-    here, key = tuple_(literal(this[0], Integer), literal(this[1], Uuid)), tuple_(_RANK, message.c.id)
-    waits = select(message.c.id).where(there, HELD).limit(1)
-    before = waits.where(key < here).order_by(_RANK.desc(), message.c.id.desc())
-    after = waits.where(key > here).order_by(_RANK, message.c.id)
-    return tuple(work.conn.execute(one).scalar_one_or_none() for one in (before, after))  # type: ignore[return-value]
+    ends."""
+    rank = 0 if read.blocked else 1 if read.flagged else 2
+    found = work.conn.execute(_BESIDE, _there(work, about) | {"rank": rank, "last": read.id}).one()
+    return found.before, found.after
+
+
+_BESIDE = select(
+    _WAITS.where(_PLACE < _KEY).order_by(_RANK.desc(), message.c.id.desc()).scalar_subquery().label("before"),
+    _WAITS.where(_PLACE > _KEY).order_by(_RANK, message.c.id).scalar_subquery().label("after"),
+)
 
 
 def next_waiting(work: Work, submission_id: UUID, preferred: UUID | None = None) -> UUID | None:
     """``preferred`` when it still waits in the submission, else the first of its list that does; None when nothing that
     the actor may see waits there any more."""
-    there = (
-        (message.c.submission_id == submission_id)
-        & HELD
-        & visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    )
+    wanted = {"submission": submission_id, "scope": reach(work.actor, Permission.READ_MESSAGES)}
     if preferred is not None:
-        found = work.conn.execute(
-            select(message.c.id).where(there, message.c.id == preferred)
-        ).scalar_one_or_none()
-        if found is not None:
+        still = work.conn.execute(_STILL, wanted | {"preferred": preferred}).scalar_one_or_none()
+        if still is not None:
             return preferred
-    first = select(message.c.id).where(there).order_by(_RANK, message.c.id).limit(1)
-    return work.conn.execute(first).scalar_one_or_none()
+    found: UUID | None = work.conn.execute(_FIRST, wanted).scalar_one_or_none()
+    return found
+
+
+_MONTH = select(submission.c.scheduled_month).where(submission.c.id == bindparam("submission"))
+_OF_IT = select(message.c.id).where(
+    message.c.submission_id == bindparam("submission"),
+    message.c.scheduled_month == _MONTH.scalar_subquery(),
+    in_reach(message.c.branch_id),
+    HELD,
+)
+_STILL = _OF_IT.where(message.c.id == bindparam("preferred"))
+_FIRST = _OF_IT.order_by(_RANK, message.c.id).limit(1)
 
 
 def list_messages(
@@ -109,59 +156,76 @@ def list_messages(
     Raises NotFound beyond the actor's scope, BadInput for a key that is not ``next_after`` of a page.
     """
     about = submission_for(work, submission_id)
-    rank = _RANK
-    among = HELD if states == (State.HELD,) else message.c.state.in_([state.value for state in states])
-    condition = (
-        (message.c.submission_id == submission_id)
-        & among
-        & visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    )
+    wanted = _there(work, about) | {"most": limit + 1}
+    statement = _lines(states == (State.HELD,), after is not None)
+    if states != (State.HELD,):
+        wanted["states"] = [state.value for state in states]
     if after is not None:
-        last_rank, last = _message_key(after)
-        key = tuple_(literal(last_rank, Integer), literal(last, Uuid))
-        condition = condition & (tuple_(rank, message.c.id) > key)
+        wanted["rank"], wanted["last"] = _message_key(after)
+    rows = work.conn.execute(statement, wanted).all()
+    shown = rows[:limit]
+    if shown and Role.COMPLIANCE in work.actor.roles():
+        fields = {"object": "submission", "purpose": "review", "submission_id": submission_id}
+        record(work, Entry("view", fields, branch_id=about.branch_id))
+    bodies = unseal_many(work, [row.payload_id for row in shown])
+    items = tuple(_line(row, bodies.get(row.payload_id)) for row in shown)
+    more = len(rows) > limit
+    return LinePage(items, f"{shown[-1].rank}~{shown[-1].id}" if more else None, about)
+
+
+@cache
+def _lines(held: bool, further: bool) -> Select[Any]:
+    among = HELD if held else message.c.state == any_(bindparam("states", type_=ARRAY(Text)))
     query = (
         select(
-            message,
-            rank.label("rank"),
+            *(message.c[name] for name in _SHOWN),
+            _RANK.label("rank"),
             client.c.name.label("client_name"),
             client.c.client_no,
             client.c.tier,
         )
         .join(client, client.c.id == message.c.client_id)
-        .where(condition)
-        .order_by(rank, message.c.id)
-        .limit(limit + 1)
+        .where(_THERE, among)
+        .order_by(_RANK, message.c.id)
+        .limit(bindparam("most", type_=Integer))
     )
-    rows = work.conn.execute(query).mappings().all()
-    shown = rows[:limit]
-    if shown and Role.COMPLIANCE in work.actor.roles():
-        fields = {"object": "submission", "purpose": "review", "submission_id": submission_id}
-        record(work, Entry("view", fields, branch_id=about.branch_id))
-    bodies = unseal_many(work, [row["payload_id"] for row in shown])
-    items = tuple(_line(row, bodies.get(row["payload_id"])) for row in shown)
-    more = len(rows) > limit
-    return LinePage(items, f"{shown[-1]['rank']}~{shown[-1]['id']}" if more else None)
+    return query.where(_PLACE > _KEY) if further else query
+
+
+_SHOWN = (
+    "id",
+    "client_id",
+    "channel",
+    "language",
+    "state",
+    "revision",
+    "digest",
+    "payload_id",
+    "flagged",
+    "blocked",
+    "findings",
+    "send_at",
+)
 
 
 def _line(row: Any, body: bytes | None) -> Line:
     payload = from_bytes(body) if body is not None else None
     text = (payload.subject or payload.text) if payload else ""
     return Line(
-        id=row["id"],
-        client_id=row["client_id"],
-        client_name=row["client_name"],
-        client_no=row["client_no"],
-        tier=row["tier"],
-        channel=row["channel"],
-        language=row["language"],
-        state=row["state"],
-        revision=row["revision"],
-        digest=bytes(row["digest"]),
-        flagged=row["flagged"],
-        blocked=row["blocked"],
-        rules=tuple(dict.fromkeys(item["rule"] for item in row["findings"])),
-        send_at=row["send_at"],
+        id=row.id,
+        client_id=row.client_id,
+        client_name=row.client_name,
+        client_no=row.client_no,
+        tier=row.tier,
+        channel=row.channel,
+        language=row.language,
+        state=row.state,
+        revision=row.revision,
+        digest=bytes(row.digest),
+        flagged=row.flagged,
+        blocked=row.blocked,
+        rules=tuple(dict.fromkeys(item["rule"] for item in row.findings)),
+        send_at=row.send_at,
         excerpt=" ".join(text.split())[:EXCERPT],
     )
 

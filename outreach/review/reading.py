@@ -4,17 +4,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Uuid, and_, exists, literal, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import text
 
 from outreach.core import clock
-from outreach.core.access import Permission, visible
+from outreach.core.access import Permission, reach
 from outreach.core.errors import NotFound
 from outreach.ledger.work import Work
-from outreach.messages.tables import message
-from outreach.people.tables import staff
-from outreach.review.submissions import in_scope, submission_for
-from outreach.review.tables import reading, submission
+from outreach.review.submissions import Submission
 
 STILL = timedelta(seconds=45)  # who was not seen reading for so long reads no more
 
@@ -33,51 +29,63 @@ def note_reading(work: Work, submission_id: UUID, message_id: UUID | None = None
     """Note that the actor reads this now: one statement. Raises NotFound beyond the actor's scope."""
     if work.actor.staff_id is None:
         return
-    allowed = and_(submission.c.id == submission_id, in_scope(work, Permission.READ_MESSAGES))
-    if message_id is not None:
-        allowed &= exists().where(
-            message.c.id == message_id,
-            message.c.submission_id == submission.c.id,
-            visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
-        )
-    found = select(
-        literal(work.actor.staff_id, Uuid), submission.c.id, literal(message_id, Uuid), literal(clock.now())
-    ).where(allowed)
-    noted = insert(reading).from_select(["staff_id", "submission_id", "message_id", "at"], found)
-    noted = noted.on_conflict_do_update(
-        index_elements=[reading.c.staff_id],
-        set_={
-            "submission_id": noted.excluded.submission_id,
-            "message_id": noted.excluded.message_id,
-            "at": noted.excluded.at,
-        },
-    )
-    if work.conn.execute(noted.returning(reading.c.staff_id)).first() is None:
+    noted = {
+        "who": work.actor.staff_id,
+        "submission": submission_id,
+        "message": message_id,
+        "at": clock.now(),
+        "scope": reach(work.actor, Permission.READ_MESSAGES),
+    }
+    if work.conn.execute(_NOTE, noted).first() is None:
         raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
 
 
-def readers_of(work: Work, submission_id: UUID) -> list[Reader]:
+# What may not be seen is not read either.
+_NOTE = text(
+    """
+    INSERT INTO reading (staff_id, submission_id, message_id, at)
+    SELECT CAST(:who AS uuid), s.id, CAST(:message AS uuid), CAST(:at AS timestamptz)
+      FROM submission s
+     WHERE s.id = :submission
+       AND CASE WHEN CAST(:message AS uuid) IS NULL
+                THEN CAST(:scope AS uuid[]) IS NULL OR s.branch_id = ANY(:scope)
+                     OR (s.branch_id IS NULL AND EXISTS (SELECT FROM submission_tally t
+                                                          WHERE t.submission_id = s.id AND t.branch_id = ANY(:scope)))
+                ELSE EXISTS (SELECT FROM message m
+                              WHERE m.id = :message AND m.scheduled_month = s.scheduled_month
+                                AND m.submission_id = s.id
+                                AND (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(:scope))) END
+        ON CONFLICT (staff_id) DO UPDATE
+       SET submission_id = excluded.submission_id, message_id = excluded.message_id, at = excluded.at
+    RETURNING staff_id
+    """
+)
+
+
+def readers_of(work: Work, about: Submission) -> list[Reader]:
     """The others who read this submission within the last 45 seconds, the last one first.
 
-    Of the firm's, only those on it as a whole or on messages that the actor may see. Raises NotFound beyond the scope.
+    Of the firm's, only those on it as a whole or on messages that the actor may see.
     """
-    submission_for(work, submission_id)
-    seen = or_(
-        reading.c.message_id.is_(None),
-        exists().where(
-            message.c.id == reading.c.message_id,
-            visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
-        ),
-    )
-    rows = work.conn.execute(
-        select(reading.c.staff_id, staff.c.name, reading.c.message_id, reading.c.at)
-        .join(staff, staff.c.id == reading.c.staff_id)
-        .where(
-            reading.c.submission_id == submission_id,
-            reading.c.at > clock.now() - STILL,
-            reading.c.staff_id != work.actor.staff_id,
-            seen,
-        )
-        .order_by(reading.c.at.desc())
-    )
-    return [Reader(*row) for row in rows]
+    wanted = {
+        "who": work.actor.staff_id,
+        "submission": about.id,
+        "month": about.scheduled_month,
+        "since": clock.now() - STILL,
+        "scope": reach(work.actor, Permission.READ_MESSAGES),
+    }
+    return [Reader(*row) for row in work.conn.execute(_READERS, wanted)]
+
+
+_READERS = text(
+    """
+    SELECT r.staff_id, s.name, r.message_id, r.at
+      FROM reading r JOIN staff s ON s.id = r.staff_id
+     WHERE r.submission_id = :submission AND r.at > :since AND r.staff_id IS DISTINCT FROM CAST(:who AS uuid)
+       AND (r.message_id IS NULL
+            OR EXISTS (SELECT FROM message m
+                        WHERE m.id = r.message_id AND m.scheduled_month = :month
+                          AND (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(:scope))))
+     ORDER BY r.at DESC
+    """
+)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, and_, exists, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, insert, or_, select, true, update
 
 from outreach.core import clock
 from outreach.core.access import Permission, Role, require, visible
@@ -132,22 +132,27 @@ def remarks_on(work: Work, submission_id: UUID, message_id: UUID | None = None) 
 def remark_rows(work: Work, submission_id: UUID, message_id: UUID | None = None) -> list[Row[Any]]:
     """The rows behind ``remarks_on``, their texts still sealed, of a submission that the actor is known to see."""
     if message_id is not None:
-        about: Any = or_(remark.c.message_id.is_(None), remark.c.message_id == message_id)
-    elif work.actor.scope(Permission.READ_MESSAGES) is None:
-        about = true()
+        return list(work.conn.execute(_ON_ONE, {"submission": submission_id, "message": message_id}))
+    if work.actor.scope(Permission.READ_MESSAGES) is None:
+        about: ColumnElement[bool] = true()
     else:
         seen = exists().where(
             message.c.id == remark.c.message_id,
             visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
         )
         about = or_(remark.c.message_id.is_(None), seen)
-    query = (
-        select(remark, staff.c.name.label("who"))
-        .join(staff, staff.c.id == remark.c.staff_id)
-        .where(remark.c.submission_id == submission_id, about)
-        .order_by(remark.c.at, remark.c.id)
-    )
-    return list(work.conn.execute(query))
+    return list(work.conn.execute(_SAID.where(remark.c.submission_id == submission_id, about)))
+
+
+_SAID = (
+    select(remark, staff.c.name.label("who"))
+    .join(staff, staff.c.id == remark.c.staff_id)
+    .order_by(remark.c.at, remark.c.id)
+)
+_ON_ONE = _SAID.where(
+    remark.c.submission_id == bindparam("submission"),
+    or_(remark.c.message_id.is_(None), remark.c.message_id == bindparam("message")),
+)
 
 
 def read_remarks(

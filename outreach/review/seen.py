@@ -1,23 +1,18 @@
 """What each reader last saw of a message, and what changed since: nobody reads twice what stayed the same."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-from uuid import UUID
 
-from sqlalchemy import Row, Select, select
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.core import clock
-from outreach.core.access import Permission, visible
-from outreach.core.errors import Conflict, NotFound
 from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
-from outreach.messages.findings import Finding, read_findings
+from outreach.messages.findings import Finding
 from outreach.messages.payload import from_bytes
-from outreach.messages.tables import message
-from outreach.review.history import Event, decisions_of, history, revisions_of
+from outreach.review.detail import Detail
+from outreach.review.history import Event, revisions_of
 from outreach.review.parts import Stretch, difference
 from outreach.review.tables import message_seen
 
@@ -41,36 +36,31 @@ class Since:
     events: tuple[Event, ...]
 
 
-def changed_since(work: Work, message_id: UUID) -> Since | None:
+def changed_since(work: Work, read: Detail) -> Since | None:
     """What changed since the actor last saw the message; None when they never saw it, or nothing did.
 
-    What they did themselves is no change. Raises NotFound beyond the actor's scope.
+    What they did themselves is no change.
     """
-    row = _row(work, message_id)
-    before = work.conn.execute(
-        select(message_seen).where(
-            message_seen.c.staff_id == work.actor.staff_id, message_seen.c.message_id == message_id
-        )
-    ).one_or_none()
+    before = read.seen
     if before is None:
         return None
-    revisions = revisions_of(work.conn, row)
     later = tuple(
-        event
-        for event in history(revisions, decisions_of(work.conn, row.id))
-        if event.at > before.at and event.staff_id != work.actor.staff_id
+        event for event in read.history if event.at > before.at and event.staff_id != work.actor.staff_id
     )
-    known, present = read_findings(before.findings), read_findings(row.findings)
-    new, gone = _without(present, known), _without(known, present)
-    if before.revision == row.revision and not later and not new and not gone:
+    new, gone = _without(read.findings, before.findings), _without(before.findings, read.findings)
+    if before.revision == read.revision and not later and not new and not gone:
         return None
-    subject, text = _reworded(work, row, before.revision, revisions)
+    subject, text = _reworded(work, read, before.revision)
     return Since(
         then=before.revision,
-        now=row.revision,
+        now=read.revision,
         at=before.at,
         editors=tuple(
-            dict.fromkeys(item.name or "" for item in revisions if item.revision > before.revision)
+            dict.fromkeys(
+                event.who
+                for event in read.history
+                if event.what in ("written", "edited") and event.revision > before.revision
+            )
         ),
         text=text,
         subject=subject,
@@ -80,64 +70,41 @@ def changed_since(work: Work, message_id: UUID) -> Since | None:
     )
 
 
-def mark_seen(work: Work, message_id: UUID, revision: int) -> None:
-    """Note that the actor was shown this revision, with the findings that it has.
-
-    Raises NotFound beyond the actor's scope, Conflict when the message has another revision by now.
-    """
-    if work.actor.staff_id is None:
+def mark_seen(work: Work, reads: Sequence[Detail]) -> None:
+    """Note that the actor was shown these messages as they were read: in that revision, with those findings."""
+    if work.actor.staff_id is None or not reads:
         return
-    row = _row(work, message_id)
-    if row.revision != revision:
-        raise Conflict(
-            "This message has changed since you opened it.", mend="Read it again.", revision=row.revision
-        )
-    seen = insert(message_seen).values(
-        staff_id=work.actor.staff_id,
-        message_id=message_id,
-        revision=revision,
-        findings=row.findings,
-        at=clock.now(),
-    )
+    now = clock.now()
     work.conn.execute(
-        seen.on_conflict_do_update(
-            index_elements=[message_seen.c.staff_id, message_seen.c.message_id],
-            set_={
-                "revision": seen.excluded.revision,
-                "findings": seen.excluded.findings,
-                "at": seen.excluded.at,
-            },
-        )
+        _SEEN,
+        [
+            {
+                "staff_id": work.actor.staff_id,
+                "message_id": read.id,
+                "revision": read.revision,
+                "findings": [finding.to_json() for finding in read.findings],
+                "at": now,
+            }
+            for read in reads
+        ],
     )
 
 
-def _row(work: Work, message_id: UUID) -> Row[Any]:
-    scope = visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id)
-    wanted: Select[Any] = select(
-        message.c.id,
-        message.c.scheduled_month,
-        message.c.revision,
-        message.c.payload_id,
-        message.c.author_id,
-        message.c.created_at,
-        message.c.findings,
-    )
-    row = work.conn.execute(wanted.where(message.c.id == message_id, scope)).one_or_none()
-    if row is None:
-        raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
-    return row
+_NEW = insert(message_seen)
+_SEEN = _NEW.on_conflict_do_update(
+    index_elements=[message_seen.c.staff_id, message_seen.c.message_id],
+    set_={"revision": _NEW.excluded.revision, "findings": _NEW.excluded.findings, "at": _NEW.excluded.at},
+)
 
 
-def _reworded(
-    work: Work, row: Row[Any], then: int, revisions: Iterable[Row[Any]]
-) -> tuple[tuple[Stretch, ...], tuple[Stretch, ...]]:
-    earlier = next((item.payload_id for item in revisions if item.revision == then), None)
-    if earlier is None or then == row.revision:
+def _reworded(work: Work, read: Detail, then: int) -> tuple[tuple[Stretch, ...], tuple[Stretch, ...]]:
+    if then == read.revision or read.payload is None:
         return (), ()
-    bodies = unseal_many(work, {earlier, row.payload_id})
-    if len(bodies) < 2:
+    earlier = next((row.payload_id for row in revisions_of(work.conn, read) if row.revision == then), None)
+    bodies = unseal_many(work, [earlier]) if earlier else {}
+    if earlier not in bodies:
         return (), ()
-    old, new = from_bytes(bodies[earlier]), from_bytes(bodies[row.payload_id])
+    old, new = from_bytes(bodies[earlier]), read.payload
     subject = difference(old.subject, new.subject) if old.subject != new.subject else ()
     return subject, difference(old.text, new.text) if old.text != new.text else ()
 

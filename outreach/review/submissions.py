@@ -1,13 +1,13 @@
 """Submissions: who may see them, and whether anything in them still waits."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, fields
+from datetime import date, datetime
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
 
-from outreach.core.access import Permission, visible
+from outreach.core.access import Permission, reach, visible
 from outreach.core.errors import NotFound
 from outreach.core.events import SubmissionHeld
 from outreach.ledger.work import Work
@@ -23,6 +23,7 @@ class Submission:
 
     id: UUID
     occurrence_id: UUID
+    scheduled_month: date  # of the partitions in which its messages lie
     branch_id: UUID | None
     mode: str  # each | batch | standing
     policy_version_id: UUID
@@ -80,13 +81,25 @@ def submission_for(
 
     Raises NotFound beyond the actor's scope (P7).
     """
-    query = select(submission).where(submission.c.id == submission_id, in_scope(work, permission))
-    if lock:
-        query = query.with_for_update(key_share=True)
-    row = work.conn.execute(query).mappings().one_or_none()
+    wanted = {"id": submission_id, "scope": reach(work.actor, permission)}
+    row = work.conn.execute(_LOCKED if lock else _ONE, wanted).mappings().one_or_none()
     if row is None:
         raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
     return Submission(**row)
+
+
+# The condition of ``in_scope`` for one.
+_COLUMNS = ", ".join(f"s.{field.name}" for field in fields(Submission))
+_ONE = text(
+    f"""
+    SELECT {_COLUMNS} FROM submission s
+     WHERE s.id = :id
+       AND (CAST(:scope AS uuid[]) IS NULL OR s.branch_id = ANY(:scope)
+            OR (s.branch_id IS NULL AND EXISTS (SELECT FROM submission_tally t
+                                                 WHERE t.submission_id = s.id AND t.branch_id = ANY(:scope))))
+    """
+)
+_LOCKED = text(f"{_ONE.text} FOR NO KEY UPDATE OF s")
 
 
 def submission_of(work: Work, message_id: UUID) -> UUID:

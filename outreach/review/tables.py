@@ -7,6 +7,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Integer,
     LargeBinary,
@@ -47,6 +48,7 @@ submission = Table(
     Column("stopped_at", DateTime(timezone=True)),
     Column("stopped_by", Uuid),
     Column("sample_round", SmallInteger, nullable=False, server_default=text("1")),
+    Column("scheduled_month", Date, nullable=False),
 )
 
 standing_approval = Table(

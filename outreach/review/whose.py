@@ -59,9 +59,9 @@ def as_whom(
     for grant in _one_each(grants):
         others = [one for one in (grant.acting_for, grant.through) if one]
         rule = "four_eyes_deputy" if others else "four_eyes"
-        refused = own_words(work.conn, actor.staff_id, ids, *others)
+        refused = own_words(work.conn, actor.staff_id, rows, *others)
         if not refused and step > 1:
-            refused = own_endorsements(work.conn, actor.staff_id, ids, *others)
+            refused = own_endorsements(work.conn, actor.staff_id, rows, *others)
             rule = "four_eyes_deputy" if others else "four_eyes_step"
         if not refused:
             return grant

@@ -13,7 +13,6 @@ from outreach.content.sms import SmsLength, sms_length
 from outreach.core.access import Permission, Role, require
 from outreach.core.errors import BadInput
 from outreach.ledger.work import Work
-from outreach.messages.states import State
 from outreach.review.batch import sample_of
 from outreach.review.claims import claim_on
 from outreach.review.detail import Detail, message_detail
@@ -52,27 +51,29 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     ) -> Response:
         require(desk.actor, Permission.READ_MESSAGES)
         with desk.work() as work:
-            head = submission_for(work, submission_id)
             if message is not None and desk.request.headers.get("hx-target", "").endswith("#reader"):
                 # The list stands there already: only the message that is read is put in its place.
-                return desk.page("reader.html", **_reader(desk, work, head, message, within(asked)))
+                only = _opened(work, submission_id, message, desk.locale)
+                return desk.page("reader.html", **_reader(desk, work, only.submission, only, within(asked)))
             lines = list_messages(work, submission_id, after or None, PAGE)
+            head = lines.submission
             chosen = message or (lines.items[0].id if lines.items else None)
+            read = _opened(work, submission_id, chosen, desk.locale) if chosen else None
             before_this, after_this = _around(work, head, within(asked))
             return desk.page(
                 "submission.html",
                 opened=message is not None,
                 lines=lines,
                 after=after,
-                claim=claim_on(work, submission_id),
+                claim=claim_on(work, head),
                 batch=sample_of(work, submission_id) if head.mode != "each" and not head.stopped_at else None,
                 rest=rest_of(work, submission_id) if head.stopped_at else None,
-                opened_ones=unflagged_of(work, submission_id) if head.mode == "each" else None,
+                opened_ones=unflagged_of(work, head) if head.mode == "each" else None,
                 before_this=before_this,
                 after_this=after_this,
                 undo=undoable(undo, until),
-                **_reader(desk, work, head, chosen, within(asked)),
-                readers=readers_of(work, submission_id),
+                **_reader(desk, work, head, read, within(asked)),
+                readers=readers_of(work, head),
             )
 
     @routes.get("/inbox/message/{message_id}")
@@ -94,7 +95,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             head = submission_for(work, submission_id)
             note_reading(work, submission_id, _id(message))
-            claim, readers = claim_on(work, submission_id), readers_of(work, submission_id)
+            claim, readers = claim_on(work, head), readers_of(work, head)
         return desk.page("presence.html", head=head, claim=claim, readers=readers, within="")
 
     @routes.get("/inbox/submission/{submission_id}/batch")
@@ -106,8 +107,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             head = submission_for(work, submission_id)
             sample = sample_of(work, submission_id)
             details = [message_detail(work, one, desk.locale) for one in sample.message_ids]
-            for one in details:
-                mark_seen(work, one.id, one.revision)
+            mark_seen(work, details)
             note_reading(work, submission_id)
             policy = policy_for(work.conn, head.policy_version_id)
             before_this, after_this = _around(work, head, within(asked))
@@ -119,8 +119,8 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 refusal=details[0].refusal if details else None,
                 days=[day for day in _DAYS if timedelta(days=day) <= policy.standing_longest],
                 policy=policy,
-                claim=claim_on(work, submission_id),
-                readers=readers_of(work, submission_id),
+                claim=claim_on(work, head),
+                readers=readers_of(work, head),
                 within=within(asked).query,
                 before_this=before_this,
                 after_this=after_this,
@@ -130,17 +130,19 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     return routes
 
 
-def _reader(desk: Desk, work: Work, head: Submission, chosen: UUID | None, asked: Asked) -> dict[str, Any]:
-    """What the reader shows of one message of a submission; nothing where there is none."""
-    detail = message_detail(work, chosen, desk.locale) if chosen else None
-    if detail is not None and detail.submission.id != head.id:
+def _opened(work: Work, submission_id: UUID, message_id: UUID, locale: str) -> Detail:
+    read = message_detail(work, message_id, locale)
+    if read.submission.id != submission_id:
         raise BadInput("This message is in another submission.", mend="Open it from the inbox.")
-    since = changed_since(work, detail.id) if detail else None
-    note_reading(work, head.id, chosen)
-    if detail is not None:
-        mark_seen(work, detail.id, detail.revision)
-    held = detail is not None and detail.state == State.HELD.value
-    preceding, following = beside(work, head.id, detail.id) if detail else (None, None)
+    return read
+
+
+def _reader(desk: Desk, work: Work, head: Submission, detail: Detail | None, asked: Asked) -> dict[str, Any]:
+    """What the reader shows of one message of a submission, which counts as seen then; nothing where there is none."""
+    note_reading(work, head.id, detail.id if detail else None)
+    since = changed_since(work, detail) if detail else None
+    mark_seen(work, [detail] if detail else [])
+    preceding, following = beside(work, head, detail) if detail else (None, None)
     return {
         "head": head,
         "detail": detail,
@@ -148,7 +150,7 @@ def _reader(desk: Desk, work: Work, head: Submission, chosen: UUID | None, asked
         "pieces": pieces(detail) if detail else [],
         "notes": _notes(detail) if detail else [],
         "sms": _sms(detail) if detail else None,
-        "identical": identical_to(work, detail.id) if detail and held and detail.identical > 1 else None,
+        "identical": identical_to(work, detail) if detail else None,
         "answers": Role.COMPLIANCE in desk.actor.roles(),
         "following": following,
         "preceding": preceding,

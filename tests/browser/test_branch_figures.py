@@ -20,11 +20,11 @@ _PAST = text(
         SELECT gen_random_uuid(), 'past', gen_random_uuid()::text, date_trunc('month', t.at), t.at, t.at, 'composed',
                t.at
           FROM generate_series(1, 14) n, LATERAL (SELECT now() - n * interval '1 day' AS at) t
-        RETURNING id, created_at
+        RETURNING id, scheduled_month, created_at
     ), s AS (
-        INSERT INTO submission (id, occurrence_id, branch_id, mode, policy_version_id, title, category, sample_seed,
-                                created_at, due_by, send_at, expires_at, state)
-        SELECT gen_random_uuid(), o.id, b.id, 'each', p.id, '往日', 'information', '', o.created_at,
+        INSERT INTO submission (id, occurrence_id, scheduled_month, branch_id, mode, policy_version_id, title,
+                                category, sample_seed, created_at, due_by, send_at, expires_at, state)
+        SELECT gen_random_uuid(), o.id, o.scheduled_month, b.id, 'each', p.id, '往日', 'information', '', o.created_at,
                o.created_at + interval '4 hours', o.created_at, o.created_at + interval '2 days', 'closed'
           FROM o, (SELECT id FROM branch WHERE code = 'SH01') b,
                (SELECT id FROM content_version WHERE kind = 'policy' AND name = 'advisor-each') p

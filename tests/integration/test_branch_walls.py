@@ -73,7 +73,7 @@ from outreach.people.tables import contact_point
 from outreach.review import figures
 from outreach.review.attached import open_attached
 from outreach.review.batch import approve_batch, sample_of
-from outreach.review.claims import claim, claim_on, release_claim
+from outreach.review.claims import claim, release_claim
 from outreach.review.decide import approve, reject, return_
 from outreach.review.detail import message_detail
 from outreach.review.holding import hold_for_branch, lift_hold
@@ -81,9 +81,7 @@ from outreach.review.identical import (
     approve_identical,
     approve_seen_unflagged,
     groups_of,
-    identical_to,
     return_identical,
-    unflagged_of,
 )
 from outreach.review.inbox import list_messages
 from outreach.review.material import (
@@ -96,7 +94,7 @@ from outreach.review.material import (
     withdraw_material,
 )
 from outreach.review.mending import returned_to
-from outreach.review.reading import note_reading, readers_of
+from outreach.review.reading import note_reading
 from outreach.review.remarks import (
     answer_question,
     ask_compliance,
@@ -105,8 +103,6 @@ from outreach.review.remarks import (
     withdraw_question,
 )
 from outreach.review.rest import rest_of, return_rest
-from outreach.review.seen import changed_since
-from outreach.review.seen import mark_seen as note_seen
 from outreach.review.standing import grant_standing, revoke_standing
 from outreach.review.stopping import resume_batch
 from outreach.review.submissions import decided_under, submission_for, submission_of
@@ -273,20 +269,16 @@ REFUSED: dict[str, Act] = {
     ),
     "review.holding.lift_hold": lambda work, it: lift_hold(work, it.submission, it.people.b01.id),
     "review.claims.claim": lambda work, it: claim(work, it.submission),
-    "review.claims.claim_on": lambda work, it: claim_on(work, it.submission),
     "review.claims.release_claim": lambda work, it: release_claim(work, it.submission),
     "review.identical.approve_identical": lambda work, it: approve_identical(work, it.message, b"", 1),
     "review.identical.approve_seen_unflagged": lambda work, it: approve_seen_unflagged(
         work, it.submission, b"", 1
     ),
     "review.identical.groups_of": lambda work, it: groups_of(work, it.submission),
-    "review.identical.identical_to": lambda work, it: identical_to(work, it.message),
     "review.identical.return_identical": lambda work, it: return_identical(
         work, it.message, b"", 1, ["tone"]
     ),
-    "review.identical.unflagged_of": lambda work, it: unflagged_of(work, it.submission),
     "review.reading.note_reading": lambda work, it: note_reading(work, it.submission, it.message),
-    "review.reading.readers_of": lambda work, it: readers_of(work, it.submission),
     "review.remarks.answer_question": lambda work, it: answer_question(work, it.decision, "x", objects=False),
     "review.remarks.ask_compliance": lambda work, it: ask_compliance(work, it.submission, "x", it.message),
     "review.remarks.comment": lambda work, it: comment(work, it.submission, "x", it.message),
@@ -294,8 +286,6 @@ REFUSED: dict[str, Act] = {
     "review.remarks.withdraw_question": lambda work, it: withdraw_question(work, it.decision),
     "review.rest.rest_of": lambda work, it: rest_of(work, it.submission),
     "review.rest.return_rest": lambda work, it: return_rest(work, it.submission, b"", ["tone"]),
-    "review.seen.changed_since": lambda work, it: changed_since(work, it.message),
-    "review.seen.mark_seen": lambda work, it: note_seen(work, it.message, it.revision),
     "review.stopping.resume_batch": lambda work, it: resume_batch(work, it.submission),
     "review.lines.list_messages": lambda work, it: list_messages(work, it.submission),
     "review.standing.grant_standing": lambda work, it: grant_standing(
@@ -329,7 +319,7 @@ WITHIN = set(
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
     composing.load.item_hosts review.questions.check_not_asked_about review.standing.standing_covers
     review.tally.summed review.tally.touches review.questions.asked_about review.remarks.read_remarks
-    review.remarks.remark_rows review.lines.beside review.lines.next_waiting
+    review.remarks.remark_rows review.lines.next_waiting
     review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon
     """.split()

@@ -289,10 +289,10 @@ SELECT gen_random_uuid(), 'X' || n, '分部' || n, 'X' || n FROM generate_series
 INSERT INTO occurrence (id, job_name, occurrence_key, scheduled_month, send_at, expires_at, created_at)
 SELECT gen_random_uuid(), 'x', n::text, date_trunc('month', at), at, at, at
   FROM generate_series(1, 40) n, LATERAL (SELECT now() - n * interval '2 days' AS at) t;
-INSERT INTO submission (id, occurrence_id, branch_id, mode, policy_version_id, title, category, sample_seed, created_at,
-                        due_by, send_at, expires_at, state)
-SELECT gen_random_uuid(), o.id, b.id, 'each', p.id, 'x', 'information', '', o.send_at, o.send_at + interval '4 hours',
-       o.send_at, o.send_at + interval '1 day',
+INSERT INTO submission (id, occurrence_id, scheduled_month, branch_id, mode, policy_version_id, title, category,
+                        sample_seed, created_at, due_by, send_at, expires_at, state)
+SELECT gen_random_uuid(), o.id, o.scheduled_month, b.id, 'each', p.id, 'x', 'information', '', o.send_at,
+       o.send_at + interval '4 hours', o.send_at, o.send_at + interval '1 day',
        CASE WHEN o.occurrence_key::int <= 4 THEN 'open' ELSE 'closed' END
   FROM branch b, occurrence o,
        LATERAL (SELECT id FROM content_version WHERE kind = 'policy' LIMIT 1) p;

@@ -22,6 +22,7 @@ from outreach.review.remarks import remarks_on
 from outreach.review.rest import rest_of
 from outreach.review.seen import changed_since, mark_seen
 from outreach.review.standing_list import standing_lines
+from outreach.review.submissions import submission_for
 from tests.support.desk import Desk
 from tests.support.review_rows import Held, as_read, hold
 
@@ -38,15 +39,15 @@ QUESTIONS: dict[str, Ask] = {
     "lines": lambda work, held: list_messages(work, held.submission_id),
     "detail": lambda work, held: message_detail(work, held.first),
     "sample": lambda work, held: sample_of(work, held.submission_id),
-    "identical": lambda work, held: identical_to(work, held.first),
+    "identical": lambda work, held: identical_to(work, message_detail(work, held.first)),
     "groups": lambda work, held: groups_of(work, held.submission_id),
-    "unflagged": lambda work, held: unflagged_of(work, held.submission_id),
+    "unflagged": lambda work, held: unflagged_of(work, submission_for(work, held.submission_id)),
     "rest": lambda work, held: rest_of(work, held.submission_id),
     "reading": lambda work, held: note_reading(work, held.submission_id, held.first),
-    "readers": lambda work, held: readers_of(work, held.submission_id),
+    "readers": lambda work, held: readers_of(work, submission_for(work, held.submission_id)),
     "remarks": lambda work, held: remarks_on(work, held.submission_id, held.first),
-    "seen": lambda work, held: mark_seen(work, held.first, 1),
-    "changed": lambda work, held: changed_since(work, held.first),
+    "seen": lambda work, held: mark_seen(work, [message_detail(work, held.first)]),
+    "changed": lambda work, held: changed_since(work, message_detail(work, held.first)),
     "claim": lambda work, held: claim(work, held.submission_id),
     "standing approvals": lambda work, held: standing_lines(work),
     "approve": lambda work, held: approve(work, held.ids[:1], as_read(work, held.ids)),

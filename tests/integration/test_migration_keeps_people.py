@@ -23,7 +23,7 @@ from outreach.review.decide import approve
 from outreach.review.inbox import list_waiting
 from tests.support.builders import Firm, firm, make_client, publish_starter
 
-BEFORE = ("0001", "0002")
+BEFORE = ("0001", "0002", "0003")
 Rows = dict[str, list[str]]
 
 _TABLES = """

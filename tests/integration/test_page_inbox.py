@@ -12,6 +12,7 @@ from outreach.composing.requests import RequestDraft, queue_request
 from outreach.ledger.work import Opener
 from outreach.messages.tables import message
 from outreach.review.decide import approve
+from outreach.review.detail import message_detail
 from outreach.review.lines import beside, next_waiting
 from outreach.review.tables import message_seen
 from tests.support.builders import Firm, firm, make_client, publish_starter
@@ -280,9 +281,10 @@ def test_a_foreign_branch_reads_and_decides_nothing(box: Box, sign_in: SignIn) -
 
 def test_what_stands_beside_a_message_is_told_to_nobody_of_another_branch(box: Box) -> None:
     with box.open_work(box.people.b01.manager) as work:
-        assert beside(work, box.submission, box.messages[1]) == (box.messages[0], box.messages[2])
+        read = message_detail(work, box.messages[1])
+        assert beside(work, read.submission, read) == (box.messages[0], box.messages[2])
         assert next_waiting(work, box.submission, box.messages[3]) == box.messages[3]
         assert next_waiting(work, box.submission, box.submission) == box.messages[0]
     with box.open_work(box.people.b02.manager) as work:
-        assert beside(work, box.submission, box.messages[1]) == (None, None)
+        assert beside(work, read.submission, read) == (None, None)
         assert next_waiting(work, box.submission, box.messages[3]) is None

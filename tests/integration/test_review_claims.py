@@ -16,6 +16,7 @@ from outreach.review.claims import LEASE, claim, claim_on, release_claim
 from outreach.review.decide import approve, approve_batch, return_, sample_of
 from outreach.review.detail import message_detail
 from outreach.review.inbox import list_messages, list_waiting
+from outreach.review.submissions import submission_for
 from outreach.review.tables import submission
 from outreach.web.told import told
 from tests.support.desk import Desk
@@ -38,7 +39,7 @@ def test_a_claim_is_seen_renewed_and_given_back(open_work: Opener, desk: Desk) -
         time.tick(timedelta(minutes=10))
         assert claim(work, held.submission_id).until == made.until + timedelta(minutes=10)
     with freeze_time(NOW), open_work(team.deputy) as work:
-        seen = claim_on(work, held.submission_id)
+        seen = claim_on(work, submission_for(work, held.submission_id))
         assert seen is not None
         assert (seen.by, seen.mine) == (team.manager.name, False)
         assert list_waiting(work).items[0].claim == seen
@@ -46,7 +47,7 @@ def test_a_claim_is_seen_renewed_and_given_back(open_work: Opener, desk: Desk) -
         assert not release_claim(work, held.submission_id)  # not theirs to give
     with freeze_time(NOW), open_work(team.manager) as work:
         assert release_claim(work, held.submission_id)
-        assert claim_on(work, held.submission_id) is None
+        assert claim_on(work, submission_for(work, held.submission_id)) is None
 
 
 def test_another_can_neither_claim_nor_decide_and_is_told_who_and_until_when(
@@ -102,7 +103,7 @@ def test_a_claim_ends_by_itself(open_work: Opener, desk: Desk) -> None:
             claim(work, held.submission_id)
         time.tick(LEASE)
         with open_work(team.deputy) as work:
-            assert claim_on(work, held.submission_id) is None
+            assert claim_on(work, submission_for(work, held.submission_id)) is None
             assert list_waiting(work).items[0].claim is None
             approve(work, held.ids[:1], as_read(work, held.ids))
 
@@ -113,7 +114,7 @@ def test_the_last_decision_ends_the_claim(open_work: Opener, desk: Desk) -> None
     with open_work(team.manager) as work:
         claim(work, held.submission_id)
         return_(work, held.ids[:1], as_read(work, held.ids), [desk.reason], "")
-        assert claim_on(work, held.submission_id) is not None
+        assert claim_on(work, submission_for(work, held.submission_id)) is not None
         approve(work, held.ids[1:], as_read(work, held.ids))
         made = work.conn.execute(select(submission)).one()
         assert (made.state, made.claimed_by) == ("open", None)  # one is back with its author

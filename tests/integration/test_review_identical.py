@@ -21,6 +21,7 @@ from outreach.review.identical import (
 )
 from outreach.review.remarks import ask_compliance
 from outreach.review.seen import mark_seen
+from outreach.review.submissions import submission_for
 from outreach.review.tables import decision
 from tests.support.builders import make_client
 from tests.support.desk import Desk
@@ -48,14 +49,12 @@ def states(work: Work, ids: tuple[UUID, ...]) -> list[str]:
 def test_those_that_read_exactly_so_are_counted_and_named(open_work: Opener, desk: Desk) -> None:
     held = held_each(open_work, desk)
     with open_work(desk.firm.b01.manager) as work:
-        same = identical_to(work, held.ids[0])
+        same = identical_to(work, message_detail(work, held.ids[0]))
         assert same is not None
         assert (same.count, set(same.message_ids)) == (3, {held.ids[0], held.ids[3], held.ids[4]})
         assert same.excerpt == "您好，张三，祝您节日快乐！"
-        assert identical_to(work, held.ids[3]).manifest_digest == same.manifest_digest  # type: ignore[union-attr]
-        assert identical_to(work, held.ids[1]) is None  # alone
-        assert message_detail(work, held.ids[0]).identical == 3
-        assert message_detail(work, held.ids[1]).identical == 1
+        assert identical_to(work, message_detail(work, held.ids[3])).manifest_digest == same.manifest_digest  # type: ignore[union-attr]
+        assert identical_to(work, message_detail(work, held.ids[1])) is None  # alone
         (group,) = groups_of(work, held.submission_id)
         assert (group.count, group.manifest_digest, group.excerpt) == (3, same.manifest_digest, same.excerpt)
 
@@ -63,12 +62,12 @@ def test_those_that_read_exactly_so_are_counted_and_named(open_work: Opener, des
 def test_one_that_was_read_stands_for_all_that_are_exactly_so(open_work: Opener, desk: Desk) -> None:
     held = held_each(open_work, desk)
     with open_work(desk.firm.b01.manager) as work:
-        same = identical_to(work, held.ids[0])
+        same = identical_to(work, message_detail(work, held.ids[0]))
         assert same is not None
         with pytest.raises(RuleBroken) as unread:
             approve_identical(work, held.ids[0], same.manifest_digest, 3)
         assert unread.value.rule == "not_read"
-        mark_seen(work, held.ids[3], 1)
+        mark_seen(work, [message_detail(work, held.ids[3])])
         done = approve_identical(work, held.ids[0], same.manifest_digest, 3)
         assert (done.count, len(done.decisions)) == (3, 1)
         assert states(work, held.ids) == ["approved", "held", "held", "approved", "approved"]
@@ -80,8 +79,8 @@ def test_another_number_or_another_group_decides_nothing(open_work: Opener, desk
     team = desk.firm.b01
     held = held_each(open_work, desk)
     with open_work(team.manager) as work:
-        mark_seen(work, held.ids[0], 1)
-        same = identical_to(work, held.ids[0])
+        mark_seen(work, [message_detail(work, held.ids[0])])
+        same = identical_to(work, message_detail(work, held.ids[0]))
         assert same is not None
         with pytest.raises(BadInput, match="3"):
             approve_identical(work, held.ids[0], same.manifest_digest, 41)
@@ -107,16 +106,16 @@ def test_what_can_not_be_approved_is_not_among_them(open_work: Opener, desk: Des
     with open_work(team.manager) as work:
         ask_compliance(work, held.submission_id, "可以吗？", held.ids[3])
         approve(work, held.ids[4:5], as_read(work, held.ids))
-        same = identical_to(work, held.ids[0])
+        same = identical_to(work, message_detail(work, held.ids[0]))
         assert same is not None
         assert set(same.message_ids) == {held.ids[0], held.ids[5]}
-        assert identical_to(work, held.ids[4]) is None
+        assert identical_to(work, message_detail(work, held.ids[4])) is None
 
 
 def test_all_of_them_are_returned_for_the_same_reasons(open_work: Opener, desk: Desk) -> None:
     held = held_each(open_work, desk)
     with open_work(desk.firm.b01.manager) as work:
-        same = identical_to(work, held.ids[0])
+        same = identical_to(work, message_detail(work, held.ids[0]))
         assert same is not None
         done = return_identical(work, held.ids[0], same.manifest_digest, 3, [desk.reason], "请改称呼")
         assert (done.verb, done.count) == ("return", 3)
@@ -129,10 +128,10 @@ def test_what_was_opened_is_approved_at_once_and_nothing_else(open_work: Opener,
     team = desk.firm.b01
     held = held_each(open_work, desk)
     with open_work(team.manager) as work:
-        assert unflagged_of(work, held.submission_id).count == 0
-        mark_seen(work, held.ids[0], 1)
-        mark_seen(work, held.ids[2], 1)
-        bulk = unflagged_of(work, held.submission_id)
+        assert unflagged_of(work, submission_for(work, held.submission_id)).count == 0
+        mark_seen(work, [message_detail(work, held.ids[0])])
+        mark_seen(work, [message_detail(work, held.ids[2])])
+        bulk = unflagged_of(work, submission_for(work, held.submission_id))
         assert bulk.count == 4
         with pytest.raises(BadInput):
             approve_seen_unflagged(work, held.submission_id, bulk.manifest_digest, 5)
@@ -147,15 +146,17 @@ def test_what_was_opened_in_an_earlier_revision_was_not_read(open_work: Opener, 
     team = desk.firm.b01
     held = held_each(open_work, desk, ("张三", "李四"))
     with open_work(team.manager) as work:
-        mark_seen(work, held.ids[0], 1)
-        mark_seen(work, held.ids[1], 1)
+        mark_seen(work, [message_detail(work, held.ids[0])])
+        mark_seen(work, [message_detail(work, held.ids[1])])
     with open_work(team.advisor) as work:
         edit(work, held.ids[0], "您好，张三，中秋快乐！", team.advisor)
         work.conn.execute(message.update().values(flagged=False))
     with open_work(team.manager) as work:
-        assert unflagged_of(work, held.submission_id).count == 1
+        assert unflagged_of(work, submission_for(work, held.submission_id)).count == 1
     with open_work(team.deputy) as work:
-        assert unflagged_of(work, held.submission_id).count == 0  # each reads for themselves
+        assert (
+            unflagged_of(work, submission_for(work, held.submission_id)).count == 0
+        )  # each reads for themselves
 
 
 def test_flagged_ones_are_decided_one_by_one(open_work: Opener, desk: Desk) -> None:
@@ -163,5 +164,5 @@ def test_flagged_ones_are_decided_one_by_one(open_work: Opener, desk: Desk) -> N
         held = hold(work, desk.firm, desk.firm.b01, policy=desk.each, count=2, findings=(FLAG,))
     with open_work(desk.firm.b01.manager) as work:
         for one in held.ids:
-            mark_seen(work, one, 1)
-        assert unflagged_of(work, held.submission_id).count == 0
+            mark_seen(work, [message_detail(work, one)])
+        assert unflagged_of(work, submission_for(work, held.submission_id)).count == 0

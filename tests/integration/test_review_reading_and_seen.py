@@ -1,19 +1,22 @@
 """Who reads what now, and what changed since this reader last saw a message."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from freezegun import freeze_time
 from sqlalchemy import func, select, update
 
-from outreach.core.errors import Conflict, NotFound
-from outreach.ledger.work import Opener
+from outreach.core.errors import NotFound
+from outreach.ledger.work import Opener, Work
 from outreach.messages.findings import Finding
 from outreach.messages.tables import message
 from outreach.review.decide import approve, return_, undo
+from outreach.review.detail import message_detail
 from outreach.review.inbox import list_waiting
-from outreach.review.reading import STILL, note_reading, readers_of
-from outreach.review.seen import changed_since, mark_seen
+from outreach.review.reading import STILL, Reader, note_reading, readers_of
+from outreach.review.seen import Since, changed_since, mark_seen
+from outreach.review.submissions import submission_for
 from outreach.review.tables import reading
 from tests.support.desk import Desk
 from tests.support.review_rows import Held, as_read, edit, hold
@@ -27,6 +30,18 @@ def held_each(open_work: Opener, desk: Desk, **more: object) -> Held:
         return hold(work, desk.firm, desk.firm.b01, policy=desk.each, **more)  # type: ignore[arg-type]
 
 
+def see(work: Work, held: Held) -> None:
+    mark_seen(work, [message_detail(work, held.first)])
+
+
+def changed(work: Work, message_id: UUID) -> Since | None:
+    return changed_since(work, message_detail(work, message_id))
+
+
+def readers(work: Work, submission_id: UUID) -> list[Reader]:
+    return readers_of(work, submission_for(work, submission_id))
+
+
 def test_the_others_see_who_reads_for_as_long_as_they_do(open_work: Opener, desk: Desk) -> None:
     team = desk.firm.b01
     held = held_each(open_work, desk)
@@ -34,15 +49,15 @@ def test_the_others_see_who_reads_for_as_long_as_they_do(open_work: Opener, desk
         with open_work(team.manager) as work:
             note_reading(work, held.submission_id)
             note_reading(work, held.submission_id, held.first)
-            assert readers_of(work, held.submission_id) == []  # not oneself
+            assert readers(work, held.submission_id) == []  # not oneself
             assert work.conn.execute(select(func.count()).select_from(reading)).scalar_one() == 1
         with open_work(team.deputy) as work:
-            (reader,) = readers_of(work, held.submission_id)
+            (reader,) = readers(work, held.submission_id)
             assert (reader.name, reader.message_id) == (team.manager.name, held.first)
             assert list_waiting(work).items[0].readers == (team.manager.name,)
         time.tick(STILL)
         with open_work(team.deputy) as work:
-            assert readers_of(work, held.submission_id) == []
+            assert readers(work, held.submission_id) == []
             assert list_waiting(work).items[0].readers == ()
 
 
@@ -55,8 +70,8 @@ def test_reading_elsewhere_is_reading_here_no_more(open_work: Opener, desk: Desk
         with pytest.raises(NotFound):
             note_reading(work, first.submission_id, second.first)  # a message of another submission
     with open_work(team.deputy) as work:
-        assert readers_of(work, first.submission_id) == []
-        assert [one.name for one in readers_of(work, second.submission_id)] == [team.manager.name]
+        assert readers(work, first.submission_id) == []
+        assert [one.name for one in readers(work, second.submission_id)] == [team.manager.name]
     with open_work(desk.firm.b02.manager) as work, pytest.raises(NotFound):
         note_reading(work, first.submission_id)
 
@@ -73,18 +88,18 @@ def test_of_the_firms_submission_a_branch_sees_readers_of_its_own_messages(
     with open_work(firm.head_office) as work:
         note_reading(work, held.submission_id, of_b01)
     with open_work(firm.b01.manager) as work:
-        assert len(readers_of(work, held.submission_id)) == 1
+        assert len(readers(work, held.submission_id)) == 1
     with open_work(firm.b02.manager) as work:
-        assert readers_of(work, held.submission_id) == []
+        assert readers(work, held.submission_id) == []
 
 
 def test_nothing_changed_for_who_never_saw_it_or_saw_it_as_it_is(open_work: Opener, desk: Desk) -> None:
     held = held_each(open_work, desk)
     with open_work(desk.firm.b01.manager) as work:
-        assert changed_since(work, held.first) is None
-        mark_seen(work, held.first, 1)
-        mark_seen(work, held.first, 1)
-        assert changed_since(work, held.first) is None
+        assert changed(work, held.first) is None
+        see(work, held)
+        see(work, held)
+        assert changed(work, held.first) is None
 
 
 @pytest.mark.parametrize(
@@ -102,14 +117,14 @@ def test_the_words_are_compared_with_those_that_were_seen(
         held = held_each(open_work, desk, text=before)
         time.tick(timedelta(minutes=1))
         with open_work(team.manager) as work:
-            mark_seen(work, held.first, 1)
+            see(work, held)
         with open_work(team.deputy) as work:
-            assert changed_since(work, held.first) is None
+            assert changed(work, held.first) is None
         time.tick(timedelta(minutes=1))
         with open_work(team.advisor) as work:
             edit(work, held.first, after, team.advisor)
         with open_work(team.manager) as work:
-            since = changed_since(work, held.first)
+            since = changed(work, held.first)
             assert since is not None
             assert (since.then, since.now, since.editors) == (1, 2, (team.advisor.name,))
             assert "".join(part.text for part in since.text if part.change != "removed") == after
@@ -118,10 +133,10 @@ def test_the_words_are_compared_with_those_that_were_seen(
             assert "".join(part.text for part in since.text if part.change == "added") == added
             assert since.subject == ()
             assert [event.what for event in since.events] == ["edited"]
-            mark_seen(work, held.first, 2)
-            assert changed_since(work, held.first) is None
+            see(work, held)
+            assert changed(work, held.first) is None
         with open_work(team.deputy) as work:
-            assert changed_since(work, held.first) is None  # they never saw it
+            assert changed(work, held.first) is None  # they never saw it
 
 
 def test_what_others_did_since_is_told_and_ones_own_acts_are_not(open_work: Opener, desk: Desk) -> None:
@@ -130,16 +145,16 @@ def test_what_others_did_since_is_told_and_ones_own_acts_are_not(open_work: Open
         held = held_each(open_work, desk, author=team.advisor)
         time.tick(timedelta(minutes=1))
         with open_work(team.manager) as work:
-            mark_seen(work, held.first, 1)
+            see(work, held)
         with open_work(team.deputy) as work:
-            mark_seen(work, held.first, 1)
+            see(work, held)
         time.tick(timedelta(minutes=1))
         with open_work(team.manager) as work:
             made = approve(work, held.ids, as_read(work, held.ids)).decisions[0]
             undo(work, made)
-            assert changed_since(work, held.first) is None
+            assert changed(work, held.first) is None
         with open_work(team.deputy) as work:
-            since = changed_since(work, held.first)
+            since = changed(work, held.first)
             assert since is not None
             assert [(event.what, event.who) for event in since.events] == [
                 ("approve", team.manager.name),
@@ -152,9 +167,9 @@ def test_findings_that_came_and_went_are_told(open_work: Opener, desk: Desk) -> 
     other = Finding("insider", "art. 17", "flag", "text", 0, 2, "")
     held = held_each(open_work, desk, findings=(FLAG,))
     with open_work(desk.firm.b01.manager) as work:
-        mark_seen(work, held.first, 1)
+        see(work, held)
         work.conn.execute(update(message).values(findings=[other.to_json()]))
-        since = changed_since(work, held.first)
+        since = changed(work, held.first)
         assert since is not None
         assert (since.new, since.gone) == ((other,), (FLAG,))
 
@@ -164,13 +179,17 @@ def test_what_was_not_shown_is_not_marked(open_work: Opener, desk: Desk) -> None
     held = held_each(open_work, desk)
     with open_work(team.advisor) as work:
         edit(work, held.first, "您好！", team.advisor)
-    with open_work(team.manager) as work, pytest.raises(Conflict):
-        mark_seen(work, held.first, 1)
-    with open_work(desk.firm.b02.manager) as work:
-        with pytest.raises(NotFound):
-            mark_seen(work, held.first, 2)
-        with pytest.raises(NotFound):
-            changed_since(work, held.first)
+    with open_work(team.manager) as work:
+        read = message_detail(work, held.first)
+    with open_work(team.advisor) as work:
+        edit(work, held.first, "您好，祝好！", team.advisor)
+    with open_work(team.manager) as work:
+        mark_seen(work, [read])  # what stood on the screen, whatever came since
+        since = changed(work, held.first)
+        assert since is not None
+        assert (since.then, since.now) == (2, 3)
+    with open_work(desk.firm.b02.manager) as work, pytest.raises(NotFound):
+        changed(work, held.first)
 
 
 def test_a_returned_message_that_was_mended_shows_both(open_work: Opener, desk: Desk) -> None:
@@ -178,7 +197,7 @@ def test_a_returned_message_that_was_mended_shows_both(open_work: Opener, desk: 
     with freeze_time(NOW) as time:
         held = held_each(open_work, desk, author=team.advisor)
         with open_work(team.manager) as work:
-            mark_seen(work, held.first, 1)
+            see(work, held)
         time.tick(timedelta(minutes=1))
         with open_work(team.deputy) as work:
             return_(work, held.ids, as_read(work, held.ids), [desk.reason], "")
@@ -186,6 +205,6 @@ def test_a_returned_message_that_was_mended_shows_both(open_work: Opener, desk: 
         with open_work(team.advisor) as work:
             edit(work, held.first, "您好，祝您一切顺利！", team.advisor)
         with open_work(team.manager) as work:
-            since = changed_since(work, held.first)
+            since = changed(work, held.first)
             assert since is not None
             assert [event.what for event in since.events] == ["return", "edited"]

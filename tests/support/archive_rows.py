@@ -201,6 +201,7 @@ def _submission(work: Work, actor: Actor, team: Team) -> tuple[UUID, UUID]:
     """A submission under a policy, as rows."""
     now = clock.now()
     names = {"now": now, "staff": actor.staff_id, "other": team.deputy.staff_id, "branch": team.id}
+    names["month"] = now.date().replace(day=1)
     names |= {name: new_id() for name in ("release", "version", "occurrence", "submission")}
     for statement in (
         "INSERT INTO content_release (id, at, published_by, approved_by)"
@@ -208,10 +209,11 @@ def _submission(work: Work, actor: Actor, team: Team) -> tuple[UUID, UUID]:
         "INSERT INTO content_version (id, kind, name, version, sha256, files, release_id, last_editor)"
         " VALUES (%(version)s, 'policy', %(version)s::text, 1, '', '{}', %(release)s, %(staff)s)",
         "INSERT INTO occurrence (id, job_name, occurrence_key, scheduled_month, send_at, expires_at, created_at)"
-        " VALUES (%(occurrence)s, 'advisor', %(occurrence)s::text, %(now)s, %(now)s, %(now)s, %(now)s)",
-        "INSERT INTO submission (id, occurrence_id, branch_id, mode, policy_version_id, title, category, sample_seed,"
-        " created_at, due_by, send_at, expires_at) VALUES (%(submission)s, %(occurrence)s, %(branch)s, 'batch',"
-        " %(version)s, '生日祝福', 'relationship', 's', %(now)s, %(now)s, %(now)s, %(now)s)",
+        " VALUES (%(occurrence)s, 'advisor', %(occurrence)s::text, %(month)s, %(now)s, %(now)s, %(now)s)",
+        "INSERT INTO submission (id, occurrence_id, scheduled_month, branch_id, mode, policy_version_id, title,"
+        " category, sample_seed, created_at, due_by, send_at, expires_at)"
+        " VALUES (%(submission)s, %(occurrence)s, %(month)s, %(branch)s, 'batch', %(version)s,"
+        " '生日祝福', 'relationship', 's', %(now)s, %(now)s, %(now)s, %(now)s)",
     ):
         work.conn.exec_driver_sql(statement, names)
     return names["submission"], names["version"]

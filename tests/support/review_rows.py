@@ -110,6 +110,7 @@ def hold(
         insert(submission).values(
             id=submission_id,
             occurrence_id=occurrence_id,
+            scheduled_month=month,
             branch_id=team.id if team else None,
             mode=mode,
             policy_version_id=policy,
