@@ -181,6 +181,19 @@ def policy_version(conn: Connection, version_id: UUID) -> PolicyVersion:
     return _typed(conn, version_id, PolicyVersion)
 
 
+def name_and_version(conn: Connection, version_id: UUID) -> tuple[str, int]:
+    """The name and the number of a version of whatever kind. Raises NotFound."""
+    known = _versions.get(version_id)
+    if known is not None:
+        return known.name, known.version
+    row = conn.execute(
+        select(content_version.c.name, content_version.c.version).where(content_version.c.id == version_id)
+    ).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no version {version_id}.", mend="Publish the content again.")
+    return row.name, row.version
+
+
 def occasion_of_template(conn: Connection, version_id: UUID) -> str:
     """The occasion a template's version is for, "" for none."""
     return template_version(conn, version_id).meta.occasion or ""

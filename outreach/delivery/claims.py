@@ -127,7 +127,7 @@ def _last_look(work: Work, rows: Sequence[AnyRow], now: datetime) -> list[tuple[
     ids = [row.id for row in rows]
     bound = bound_digests(work.conn, ids)
     opened = open_sealed(work, [row.payload_id for row in rows])
-    facts = facts_for(work.conn, ids)
+    facts = facts_for(work.conn, rows)
     fit: list[tuple[AnyRow, Opened, Payload]] = []
     resting = held_branches(work.conn, {row.submission_id for row in rows})
     for submission_id, branch_id in resting:

@@ -151,10 +151,14 @@ def open_sealed(work: Work, sealed_ids: Iterable[UUID]) -> dict[UUID, Opened]:
 def record(work: Work, entry: Entry) -> UUID:
     """Write one entry; returns its id. The actor is added to every envelope."""
     conn = work.conn
-    conn.execute(insert(ledger_entry).values(**_row(work, entry)))
-    conn.execute(insert(ledger_pending).values(entry_id=entry.id))
+    conn.execute(_ENTRY, _row(work, entry))
+    conn.execute(_PENDING, {"entry_id": entry.id})
     defer(conn, "integrate", lock="integrate")
     return entry.id
+
+
+_ENTRY = insert(ledger_entry)
+_PENDING = insert(ledger_pending)
 
 
 def record_many(work: Work, entries: Sequence[Entry]) -> None:

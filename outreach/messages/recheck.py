@@ -3,7 +3,7 @@
 ``message.advisor_id`` is the person in whose name a message goes out; null means the branch's name.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Row, text
 from outreach.content.in_force import cap_of_job, occasion_of_template
 from outreach.core import clock
 from outreach.messages.rules import Cap, Consent, Facts, Licences, Verdict, judge
+from outreach.messages.tables import Placed
 
-# One row a message, by the index on message.id in each month.
+# One row a message, by the index on message.id in its month.
 _FACTS = text(
     """
     SELECT m.id, m.client_id, m.channel, m.address_hash, m.category, m.risk_level, m.advice, m.urgent, m.expires_at,
@@ -41,7 +42,7 @@ _FACTS = text(
             SELECT array_agg(channel || ':' || category) AS consents
               FROM consent WHERE client_id = m.client_id AND state = 'opted_out'
            ) w ON true
-     WHERE m.id = ANY(:ids)
+     WHERE m.id = ANY(:ids) AND m.scheduled_month = ANY(:months)
     """
 )
 
@@ -62,11 +63,12 @@ _ALREADY = text(
 
 
 def facts_for(
-    conn: Connection, message_ids: Iterable[UUID], now: datetime | None = None
+    conn: Connection, messages: Collection[Placed], now: datetime | None = None
 ) -> dict[UUID, Facts]:
-    """What the rules need to know of each message, as it is now; an unknown id is missing from the answer."""
+    """What the rules need to know of each message, as it is now."""
     at = now or clock.now()
-    rows = conn.execute(_FACTS, {"ids": list(message_ids)}).all()
+    months = sorted({one.scheduled_month for one in messages})
+    rows = conn.execute(_FACTS, {"ids": [one.id for one in messages], "months": months}).all()
     found = {row.id: _facts(conn, row, at) for row in rows}
     capped = [row for row in rows if found[row.id].cap != Cap()]
     if capped:

@@ -41,7 +41,7 @@ def suppress_waiting(work: Work, client_ids: Iterable[UUID]) -> int:
     if not rows:
         return 0
     now = clock.now()
-    facts = facts_for(work.conn, [row.id for row in rows], now)
+    facts = facts_for(work.conn, rows, now)
     stopping = [(row, said) for row in rows if (said := verdict(facts[row.id], now)).kind == "suppress"]
     return stop(work, stopping)
 
@@ -88,6 +88,8 @@ def stop(work: Work, stopping: Sequence[tuple[Row[Any], Verdict]]) -> int:
 
     Their submissions are locked first, as deciders do, so that nobody waits in a ring.
     """
+    if not stopping:
+        return 0
     work.conn.execute(_LOCK, {"ids": sorted({row.submission_id for row, _ in stopping})})
     groups: dict[tuple[str, State, str], list[tuple[Row[Any], Verdict]]] = defaultdict(list)
     for row, said in stopping:

@@ -3,6 +3,10 @@
 The DDL is in core/migrations; a test holds the two together.
 """
 
+from datetime import date
+from typing import Protocol
+from uuid import UUID
+
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,6 +24,17 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from outreach.core.database import metadata
+
+
+class Placed(Protocol):
+    """A row of ``message``, or what stands for one: its id, and the month of its partition."""
+
+    @property
+    def id(self) -> UUID: ...
+
+    @property
+    def scheduled_month(self) -> date: ...
+
 
 message = Table(
     "message",

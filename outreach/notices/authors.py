@@ -3,10 +3,24 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import and_, delete, func, literal, select, true, union, update
+from sqlalchemy import (
+    Select,
+    Uuid,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    text,
+    true,
+    union,
+    update,
+)
 
 from outreach.content.in_force import reasons_in_force
 from outreach.content.tables import content_version
@@ -40,17 +54,17 @@ class Told:
 def on_decision_made(work: Work, event: DecisionMade) -> None:
     """A decision goes back to whoever wrote the messages; a release is nobody's news, and what one approver has
     endorsed goes on to the next."""
-    made = work.conn.execute(select(decision).where(decision.c.id == event.decision_id)).one()
+    made = work.conn.execute(_DECIDED, {"decision": event.decision_id}).one()
     if made.verb == "release":
         return
     if made.verb == "endorse":
         tell_deciders(work, made.submission_id)
         return
-    row = work.conn.execute(select(submission).where(submission.c.id == made.submission_id)).one()
+    row = work.conn.execute(_ABOUT, {"submission": made.submission_id}).one()
     verb = made.verb if made.undone_at is None else "undo"
     at_once = row.urgent and verb == "return"
     because = _because(work, made.reasons)
-    for one in _told(work, made, verb):
+    for one in _told(work, made, row, verb):
         tell_author(work, one, row, verb, because, at_once=at_once)
     if verb == "return" and row.stopped_at is not None and abs(row.stopped_at - made.at) < _STOPPED_WITHIN:
         _tell_stopped(work, row, made, because)
@@ -59,6 +73,14 @@ def on_decision_made(work: Work, event: DecisionMade) -> None:
     if row.branch_id is None and verb == "approve":
         said = {key: value for key, value in named(work, row).items() if key in ("title", "category")}
         tell(work, branches_concerned(work, row.id), "firm_approved", said)
+
+
+_DECIDED = select(decision).where(decision.c.id == bindparam("decision"))
+_ABOUT = (
+    select(submission, (occurrence.c.job_name != REQUEST).label("of_a_job"))
+    .join(occurrence, occurrence.c.id == submission.c.occurrence_id)
+    .where(submission.c.id == bindparam("submission"))
+)
 
 
 def tell_author(
@@ -73,19 +95,7 @@ def tell_author(
         _take_back(work, one.person, row.id, one.count)
     at = clock.now()
     open_ = work.conn.execute(
-        select(notice.c.id, notice.c.params, notice.c.created_at)
-        .where(
-            notice.c.staff_id == one.person,
-            notice.c.kind == "decision",
-            notice.c.submission_id == row.id,
-            notice.c.params["verb"].astext == verb,
-            notice.c.params["own"].as_boolean() == one.own,
-            notice.c.routed_at.is_(None),
-            notice.c.seen_at.is_(None),
-        )
-        .order_by(notice.c.id)
-        .limit(1)
-        .with_for_update()
+        _UNTOLD, {"person": one.person, "submission": row.id, "verb": verb, "own": one.own}
     ).first()
     later = None if at_once else at + PAUSE
     if open_ is None:
@@ -113,6 +123,16 @@ def tell_author(
     work.conn.execute(update(notice).where(notice.c.id == open_.id).values(params=params, not_before=latest))
 
 
+_UNTOLD = text(
+    """
+    SELECT id, params, created_at FROM notice
+     WHERE staff_id = :person AND kind = 'decision' AND submission_id = :submission AND params ->> 'verb' = :verb
+       AND CAST(params ->> 'own' AS boolean) = :own AND routed_at IS NULL AND seen_at IS NULL
+     ORDER BY id LIMIT 1 FOR UPDATE
+    """
+)
+
+
 def _take_back(work: Work, person: UUID, submission_id: UUID, count: int) -> None:
     """An approval that was undone before its author was told of it is not told any more."""
     untold = work.conn.execute(
@@ -137,16 +157,22 @@ def _take_back(work: Work, person: UUID, submission_id: UUID, count: int) -> Non
         work.conn.execute(delete(notice).where(notice.c.id == untold.id))
 
 
-def _told(work: Work, made: Any, verb: str) -> list[Told]:
+def _told(work: Work, made: Any, row: Any, verb: str) -> list[Told]:
     """Who wrote or last edited the messages; of returned ones that a job made, whose clients they are for, since the
     advisor may mend them. Who edited a job's template is not told of every branch's decision about it. Of an undone
     approval only what waits again counts."""
-    job = work.conn.execute(
-        select(occurrence.c.job_name != REQUEST, submission.c.author_id)
-        .join(occurrence, occurrence.c.id == submission.c.occurrence_id)
-        .where(submission.c.id == made.submission_id)
-    ).one()
-    editor = job.author_id if job[0] else None
+    wanted = {
+        "decision": made.id,
+        "month": row.scheduled_month,
+        "editor": row.author_id if row.of_a_job else None,
+        "decider": made.actor_id,
+    }
+    return [Told(*found) for found in work.conn.execute(_whose(verb), wanted)]
+
+
+@cache
+def _whose(verb: str) -> Select[Any]:
+    editor = bindparam("editor", type_=Uuid)
     mine = (
         select(
             message.c.id,
@@ -156,7 +182,10 @@ def _told(work: Work, made: Any, verb: str) -> list[Told]:
             message.c.state,
         )
         .join(decision_digest, decision_digest.c.message_id == message.c.id)
-        .where(decision_digest.c.decision_id == made.id)
+        .where(
+            decision_digest.c.decision_id == bindparam("decision"),
+            message.c.scheduled_month == bindparam("month"),
+        )
         .subquery()
     )
     again = mine.c.state == State.HELD.value if verb == "undo" else true()
@@ -174,14 +203,13 @@ def _told(work: Work, made: Any, verb: str) -> list[Told]:
             select(mine.c.advisor_id, literal(False), mine.c.id).where(mine.c.advisor_id.is_not(None), nobody)
         )
     every = union(*parts).subquery()
-    rows = work.conn.execute(
-        select(every.c.person, every.c.own, func.count().label("n"))
+    return (
+        select(every.c.person, every.c.own, func.count())
         .join(staff, staff.c.id == every.c.person)
-        .where(every.c.person.is_distinct_from(made.actor_id), staff.c.status == "active")
+        .where(every.c.person.is_distinct_from(bindparam("decider", type_=Uuid)), staff.c.status == "active")
         .group_by(every.c.person, every.c.own)
         .order_by(every.c.person)
     )
-    return [Told(row.person, row.own, row.n) for row in rows]
 
 
 def _tell_stopped(work: Work, row: Any, made: Any, because: Sequence[dict[str, str]]) -> None:

@@ -68,6 +68,7 @@ class Decided:
     set_aside: tuple[SetAside, ...] = field(default=())
     alternatives: int = 0  # of ``count``: what goes only if another did not reach its client
     left: int = 0  # of a batch: what left it while it was being read
+    submissions: tuple[UUID, ...] = ()
 
     @property
     def suppressed(self) -> int:
@@ -122,6 +123,7 @@ def approve_locked(
         min((verdict.undo_until for _, verdict in made), default=at),
         tuple(aside),
         sum(row.fallback_of is not None for row in fit),
+        submissions=(submission.id,),
     )
 
 
@@ -239,12 +241,12 @@ def recheck_rows(
     by_id = {row.id: row for row in rows}
     aside: list[SetAside] = []
     waits: dict[UUID, datetime] = {}
-    for message_id in recheck_words(work, list(by_id)):
+    for message_id in recheck_words(work, rows):
         del by_id[message_id]
         aside.append(SetAside(message_id, State.HELD.value, "lexicon_changed", {}))
     stopping: list[tuple[Row[Any], RuleVerdict]] = []
     for chunk in _chunks(list(by_id)):
-        facts = facts_for(work.conn, chunk, at)
+        facts = facts_for(work.conn, [by_id[one] for one in chunk], at)
         for message_id in chunk:
             said = verdict(facts[message_id], at)
             if said.kind == "wait" and said.until is not None:

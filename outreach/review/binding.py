@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Uuid, any_, exists, insert, literal, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from outreach.content.tables import content_version
+from outreach.content.in_force import name_and_version
 from outreach.core.database import driver
 from outreach.core.events import DecisionMade, publish
 from outreach.core.ids import new_id
@@ -65,24 +65,23 @@ def bound(row: Row[Any]) -> Bound:
 def write_decision(work: Work, submission: Submission, verdict: Verdict, bounds: Sequence[Bound]) -> UUID:
     """Insert the decision and exactly the digests it binds; returns its id. The messages are not moved yet."""
     identifier = new_id()
-    work.conn.execute(
-        insert(decision).values(
-            id=identifier,
-            submission_id=submission.id,
-            verb=verdict.verb,
-            actor_id=None if verdict.verb == "release" else work.actor.staff_id,
-            standing_approval_id=verdict.standing_approval_id,
-            at=verdict.at,
-            undo_until=verdict.undo_until,
-            reasons=list(verdict.reasons),
-            note=verdict.note,
-            manifest_digest=manifest_digest(bounds),
-            count=len(bounds),
-            policy_version_id=submission.policy_version_id,
-            step=verdict.step,
-            acting_for=verdict.acting_for,
-        )
-    )
+    made = {
+        "id": identifier,
+        "submission_id": submission.id,
+        "verb": verdict.verb,
+        "actor_id": None if verdict.verb == "release" else work.actor.staff_id,
+        "standing_approval_id": verdict.standing_approval_id,
+        "at": verdict.at,
+        "undo_until": verdict.undo_until,
+        "reasons": list(verdict.reasons),
+        "note": verdict.note,
+        "manifest_digest": manifest_digest(bounds),
+        "count": len(bounds),
+        "policy_version_id": submission.policy_version_id,
+        "step": verdict.step,
+        "acting_for": verdict.acting_for,
+    }
+    work.conn.execute(_DECISION, made)
     with (
         driver(work.conn).cursor() as cursor,
         cursor.copy(
@@ -93,6 +92,9 @@ def write_decision(work: Work, submission: Submission, verdict: Verdict, bounds:
         for item in bounds:
             copy.write_row((identifier, item.message_id, item.revision, item.digest))
     return identifier
+
+
+_DECISION = insert(decision)
 
 
 def move_bound(
@@ -211,7 +213,5 @@ def version_of(conn: Connection, version_id: UUID | None) -> tuple[str | None, s
     """Name and version of a version of content, as the ledger's entries name it."""
     if version_id is None:
         return None, None
-    row = conn.execute(
-        select(content_version.c.name, content_version.c.version).where(content_version.c.id == version_id)
-    ).one()
-    return row.name, str(row.version)
+    name, version = name_and_version(conn, version_id)
+    return name, str(version)

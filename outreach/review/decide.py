@@ -10,11 +10,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import Connection, Date, Row, Uuid, and_, any_, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.content.in_force import reasons_in_force
 from outreach.core import clock
-from outreach.core.access import Permission, require, visible
+from outreach.core.access import Permission, reach, require
 from outreach.core.errors import BadInput, NotFound
 from outreach.ledger.work import Work
 from outreach.messages.fallthrough import take_next
@@ -30,7 +31,6 @@ from outreach.review.approving import (
 from outreach.review.batch import Sampled, approve_batch, sample_of
 from outreach.review.binding import (
     Verdict,
-    among,
     bound,
     lock_messages,
     move_bound,
@@ -149,7 +149,7 @@ def _refuse(
         if target is State.REJECTED:
             take_next(work, [row.id for row in rows], locked=True)
         refresh_state(work.conn, [submission.id])
-        outcomes.append(Decided((decision_id,), verb, len(rows), at, at))
+        outcomes.append(Decided((decision_id,), verb, len(rows), at, at, submissions=(submission.id,)))
     return _joined(verb, at, outcomes)
 
 
@@ -179,15 +179,15 @@ def _locked(
             f"The revision and digest that were read are missing for {len(missing)} messages.",
             mend="Send what the message's page shows.",
         )
-    chosen = among(message.c.id, wanted)
-    seen = visible(work.actor, Permission.DECIDE, message.c.branch_id)
-    places = work.conn.execute(select(message.c.id, message.c.submission_id).where(chosen, seen)).all()
+    seen = {"ids": sorted(wanted), "scope": reach(work.actor, Permission.DECIDE)}
+    places = work.conn.execute(_PLACES if len(wanted) > 1 else _PLACE, seen).all()
     if len(places) != len(wanted):
         raise NotFound(
             "A message among these does not exist, or you may not see it.", mend="Read the list again."
         )
     submissions = lock_submissions(work, (place.submission_id for place in places))
-    rows = lock_messages(work.conn, chosen)
+    months = sorted({place.scheduled_month for place in places})
+    rows = lock_messages(work.conn, _CHOSEN, {"ids": sorted(wanted), "months": months})
     changed = [row.id for row in rows if not _as_expected(row, expected)]
     if changed:
         raise lost(work.conn, changed)
@@ -206,6 +206,20 @@ def _locked(
     return result
 
 
+_PLACES = text(
+    """
+    SELECT id, submission_id, scheduled_month FROM message
+     WHERE id = ANY(:ids) AND (CAST(:scope AS uuid[]) IS NULL OR branch_id = ANY(:scope))
+    """
+)
+# Of one: a plan that is made once for all of them; an array's is made each time, over every month.
+_PLACE = text(_PLACES.text.replace("id = ANY(:ids)", "id = (CAST(:ids AS uuid[]))[1]"))
+_CHOSEN = and_(
+    message.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+    message.c.scheduled_month == any_(bindparam("months", type_=ARRAY(Date))),
+)
+
+
 def _as_expected(row: Row[Any], expected: Expected) -> bool:
     revision, digest = expected[row.id]
     return row.state == State.HELD.value and bound(row) == Bound(row.id, revision, digest)
@@ -216,6 +230,7 @@ def _joined(verb: str, at: datetime, outcomes: Sequence[Decided]) -> Decided:
     verb = verbs.pop() if len(verbs) == 1 else verb
     return Decided(
         decisions=tuple(item for outcome in outcomes for item in outcome.decisions),
+        submissions=tuple(item for outcome in outcomes for item in outcome.submissions),
         verb=verb,
         count=sum(outcome.count for outcome in outcomes),
         at=at,

@@ -1,7 +1,7 @@
 """One message as its reader needs it: what the client will get, the findings on it, the facts that matter, where its
 words come from, its history and what was said about it, and whether this actor may decide and if not, why.
 
-Ten queries at most, whatever the message has: everything of one row comes in one.
+Nine queries at most, whatever the message has: everything of one row comes in one.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,8 +1,7 @@
 """Four eyes (P2, art. 63): whoever wrote or last edited content does not approve it, by whatever account."""
 
 from collections.abc import Iterable, Sequence
-from datetime import date
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
@@ -23,20 +22,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.content.tables import content_version
-from outreach.messages.tables import message
+from outreach.messages.tables import Placed, message
 from outreach.people.tables import staff
 from outreach.review.tables import decision, decision_digest, submission
-
-
-class Placed(Protocol):
-    """A row of ``message``, or what stands for one: its id, and the month of its partition."""
-
-    @property
-    def id(self) -> UUID: ...
-
-    @property
-    def scheduled_month(self) -> date: ...
-
 
 _ME, _WRITER, _ENDORSER = staff.alias("decider"), staff.alias("writer"), staff.alias("endorser")
 

@@ -5,12 +5,23 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, exists, func, literal_column, or_, select, true
+from sqlalchemy import (
+    ColumnElement,
+    DateTime,
+    and_,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.sql.selectable import LateralFromClause
 
 from outreach.core import clock
-from outreach.core.access import Permission, visible
+from outreach.core.access import in_reach
 from outreach.core.errors import BadInput
 from outreach.ledger.work import Work
 from outreach.messages.tables import message
@@ -46,13 +57,12 @@ class Filters:
     text: str = field(default="")
 
 
-def narrowed(work: Work, chosen: Filters, tally: LateralFromClause) -> ColumnElement[bool]:
-    """The condition on ``submission``, beside its ``tally``. Raises BadInput for a due that there is not."""
+def narrowed(chosen: Filters, tally: LateralFromClause) -> ColumnElement[bool]:
+    """The condition on ``submission``, beside its ``tally``; its parameters are ``scope`` (``access.reach``) and those
+    of ``days``. Raises BadInput for a due that there is not."""
     conditions: list[ColumnElement[bool]] = [true()]
     if chosen.branch is not None:
-        firms = submission.c.branch_id.is_(None) & touches(
-            work, Permission.READ_MESSAGES, submission.c.id, chosen.branch
-        )
+        firms = submission.c.branch_id.is_(None) & touches(submission.c.id, chosen.branch)
         conditions.append(or_(submission.c.branch_id == chosen.branch, firms))
     if chosen.category is not None:
         conditions.append(submission.c.category == chosen.category)
@@ -65,20 +75,26 @@ def narrowed(work: Work, chosen: Filters, tally: LateralFromClause) -> ColumnEle
     if chosen.flagged is not None:
         conditions.append(tally.c.flagged > 0 if chosen.flagged else tally.c.held > tally.c.flagged)
     if chosen.due is not None:
-        conditions.append(_due(work, chosen.due))
+        conditions.append(_due(chosen.due))
     if some := _of_messages(chosen):
-        conditions.append(_one_held(work, chosen.branch, *some))
+        conditions.append(_one_held(chosen.branch, *some))
     words = chosen.text.strip()
     if words:
         person = or_(client.c.name.contains(words, autoescape=True), client.c.client_no == words)
-        named = _one_held(work, chosen.branch, client.c.id == message.c.client_id, person)
+        named = _one_held(chosen.branch, client.c.id == message.c.client_id, person)
         conditions.append(or_(submission.c.title.icontains(words, autoescape=True), named))
     return and_(*conditions)
 
 
-def _due(work: Work, due: str) -> ColumnElement[bool]:
-    now, zone = clock.now(), work.settings.zone
+def days(work: Work) -> dict[str, datetime]:
+    """Now, and when the day ends by the firm's clock."""
+    zone = work.settings.zone
     tomorrow = datetime.combine(clock.today(zone) + timedelta(days=1), time.min, zone)
+    return {"now": clock.now(), "tomorrow": tomorrow}
+
+
+def _due(due: str) -> ColumnElement[bool]:
+    now, tomorrow = (bindparam(name, type_=DateTime(timezone=True)) for name in ("now", "tomorrow"))
     if due == "late":
         return submission.c.due_by < now
     if due == "today":
@@ -104,12 +120,13 @@ def _of_messages(chosen: Filters) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def _one_held(work: Work, branch: UUID | None, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+def _one_held(branch: UUID | None, *conditions: ColumnElement[bool]) -> ColumnElement[bool]:
     of_branch = true() if branch is None else message.c.branch_id == branch
     return exists().where(
         message.c.submission_id == submission.c.id,
+        message.c.scheduled_month == submission.c.scheduled_month,
         HELD,
         of_branch,
-        visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
+        in_reach(message.c.branch_id),
         *conditions,
     )

@@ -8,9 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from outreach.messages.tables import message_revision
+from outreach.messages.tables import Placed, message_revision
 from outreach.people.tables import staff
-from outreach.review.eyes import Placed
 from outreach.review.tables import decision, decision_digest
 
 

@@ -207,7 +207,8 @@ _FIRM = text(
                                                       'unknown')) AS gone,
                    min(m.id::text)::uuid AS shown
               FROM message m
-             WHERE m.submission_id = s.id AND (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(:scope))
+             WHERE m.submission_id = s.id AND m.scheduled_month = s.scheduled_month
+               AND (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(:scope))
              GROUP BY m.branch_id) n ON true
       JOIN branch b ON b.id = n.branch_id
       LEFT JOIN staff w ON w.id = s.author_id

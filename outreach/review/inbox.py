@@ -1,46 +1,45 @@
 """What waits for a decision: the list of submissions, and the numbers in the header.
 
-Alerts on top, then what is due first; paged by key. One query a page, whatever the submissions hold: how much waits is
-kept (``tally``), not counted.
+Alerts on top, then what is due first; paged by key. Three queries a page, whatever the submissions hold: how much waits
+is kept (``tally``), not counted.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
     DateTime,
     Integer,
-    Subquery,
+    Select,
     Uuid,
-    and_,
+    bindparam,
     case,
     func,
-    literal,
     literal_column,
+    or_,
     select,
     text,
     true,
     tuple_,
 )
-from sqlalchemy.sql.selectable import LateralFromClause
 
 from outreach.core import clock
-from outreach.core.access import Permission, Role, visible
+from outreach.core.access import Permission, Role, in_reach, reach, visible
 from outreach.core.errors import BadInput
 from outreach.ledger.work import Work
 from outreach.messages.tables import message
-from outreach.people.tables import branch, staff
 from outreach.review.claims import Claim
-from outreach.review.filters import HELD, Filters, narrowed
+from outreach.review.filters import HELD, Filters, days, narrowed
 from outreach.review.lines import EXCERPT, Line, LinePage, list_messages
 from outreach.review.policies import policy_for
 from outreach.review.reading import STILL
-from outreach.review.submissions import Submission, in_scope
-from outreach.review.tables import reading, remark, submission, submission_tally
-from outreach.review.tally import summed
+from outreach.review.submissions import REACHED, Submission
+from outreach.review.tables import submission, submission_tally
+from outreach.review.tally import MEASURES, summed
 from outreach.review.turns import listed_for
 
 __all__ = [
@@ -131,155 +130,156 @@ def list_waiting(
     ``after_key`` is ``next_after`` of the page before. Raises BadInput when it is not, and for a filter that has no
     such value.
     """
-    page = _page(work, filters or Filters(), after_key, limit + 1)
-    rows = work.conn.execute(_dressed(work, page, clock.now())).mappings().all()
-    shown = rows[:limit]
-    turns = _turns(work, shown)
-    items = tuple(_waiting(work, row, turns[row["id"]]) for row in shown)
-    return WaitingPage(items, _key_of(items[-1].submission) if len(rows) > limit else None)
+    ids = waiting_ids(work, filters, limit + 1, after_key)
+    shown = ids[:limit]
+    if not shown:
+        return WaitingPage((), None)
+    wanted = {
+        "ids": shown,
+        "now": clock.now(),
+        "still": clock.now() - STILL,
+        "actor": work.actor.staff_id,
+        "scope": reach(work.actor, Permission.READ_MESSAGES),
+    }
+    rows = {row["id"]: row for row in work.conn.execute(_DRESSED, wanted).mappings()}
+    turns, rules = _turns(work, list(rows.values())), _rules(work, rows.values())
+    # What was decided between the two looks is not there any more.
+    items = tuple(_waiting(work, rows[one], turns[one], rules.get(one, [])) for one in shown if one in rows)
+    return WaitingPage(items, _key_of(items[-1].submission) if len(ids) > limit and items else None)
 
 
-def waiting_ids(work: Work, filters: Filters | None = None, limit: int = 200) -> list[UUID]:
-    """The submissions of the list's beginning, in its order, without what the list shows of each. Raises BadInput as
-    ``list_waiting``."""
-    page = _page(work, filters or Filters(), None, limit)
-    order = (page.c.rank, page.c.due_by, page.c.id)
-    return list(work.conn.execute(select(page.c.id).order_by(*order)).scalars())
+def waiting_ids(
+    work: Work, filters: Filters | None = None, limit: int = 200, after_key: str | None = None
+) -> list[UUID]:
+    """The submissions of the list from a key on, in its order, without what the list shows of each. Raises BadInput
+    as ``list_waiting``."""
+    wanted: dict[str, Any] = {
+        "scope": reach(work.actor, Permission.READ_MESSAGES),
+        "most": limit,
+        **days(work),
+    }
+    if after_key is not None:
+        wanted["rank"], wanted["due_by"], wanted["last"] = _key(after_key)
+    listed = listed_for(work)
+    statement = _page(filters or Filters(), after_key is not None)
+    if listed is not None:
+        statement = statement.where(listed)
+    return list(work.conn.execute(statement, wanted).scalars())
 
 
-def _page(work: Work, filters: Filters, after_key: str | None, limit: int) -> Subquery:
-    """``limit`` submissions of the list, from the key on."""
-    tally = summed(work, Permission.READ_MESSAGES, submission.c.id, "tally")
-    condition = (
-        (submission.c.state == literal_column("'open'"))
-        & in_scope(work, Permission.READ_MESSAGES)
-        & listed_for(work)
-        & (tally.c.held > 0)
-        & narrowed(work, filters, tally)
-    )
+@lru_cache(maxsize=256)
+def _page(filters: Filters, further: bool) -> Select[Any]:
+    """The ids of the list's submissions, built once for each choice of filters. Raises BadInput."""
+    tally = summed(submission.c.id, "tally")
     # The zero and one stand in the statement as they do in the index.
     rank = case((submission.c.urgent, literal_column("0")), else_=literal_column("1"))
     order = (rank, submission.c.due_by, submission.c.id)
-    if after_key is not None:
-        last_rank, due_by, last = _key(after_key)
-        key = tuple_(
-            literal(last_rank, Integer), literal(due_by, DateTime(timezone=True)), literal(last, Uuid)
-        )
-        condition &= tuple_(*order) > key
-    return (
-        select(submission, tally, rank.label("rank"))
+    statement = (
+        select(submission.c.id)
         .select_from(submission.join(tally, true()))
-        .where(condition)
+        .where(
+            submission.c.state == literal_column("'open'"),
+            REACHED,
+            tally.c.held > 0,
+            narrowed(filters, tally),
+        )
         .order_by(*order)
-        .limit(limit)
-        .subquery("page")
+        .limit(bindparam("most", type_=Integer))
     )
+    if not further:
+        return statement
+    key = tuple_(
+        bindparam("rank", type_=Integer),
+        bindparam("due_by", type_=DateTime(timezone=True)),
+        bindparam("last", type_=Uuid),
+    )
+    return statement.where(tuple_(*order) > key)
 
 
 def counts(work: Work) -> Counts:
     """The header's numbers, for what the actor has the permission to decide."""
-    late = submission.c.due_by < clock.now()
-    own = visible(work.actor, Permission.DECIDE, submission.c.branch_id)
-    held = func.sum(submission_tally.c.held - submission_tally.c.alternatives)
-    row = work.conn.execute(
-        select(
-            func.coalesce(held, 0).label("waiting"),
-            func.coalesce(func.sum(submission_tally.c.flagged), 0).label("flagged"),
-            func.coalesce(held.filter(submission.c.urgent), 0).label("urgent"),
-            func.coalesce(held.filter(late), 0).label("late"),
-        )
-        .select_from(submission_tally.join(submission, submission.c.id == submission_tally.c.submission_id))
-        .where(
-            submission.c.state == literal_column("'open'"),
-            own | submission.c.branch_id.is_(None),
-            listed_for(work),
-            visible(work.actor, Permission.DECIDE, submission_tally.c.branch_id),
-        )
-    ).one()
+    listed = listed_for(work)
+    statement = _COUNTS if listed is None else _COUNTS.where(listed)
+    wanted = {"scope": reach(work.actor, Permission.DECIDE), "now": clock.now()}
+    row = work.conn.execute(statement, wanted).one()
     return Counts(row.waiting, row.flagged, row.urgent, row.late)
 
 
-def _dressed(work: Work, page: Subquery, now: datetime) -> Any:
-    """The page's query with all that the list shows of each submission."""
-    author, claimer, stopper = staff.alias("author"), staff.alias("claimer"), staff.alias("stopper")
-    rules, asked, readers = _rules(work, page), _questions(page), _readers(work, page, now)
-    joined = (
-        page.outerjoin(author, author.c.id == page.c.author_id)
-        .outerjoin(claimer, and_(claimer.c.id == page.c.claimed_by, page.c.claimed_until > now))
-        .outerjoin(stopper, stopper.c.id == page.c.stopped_by)
-        .outerjoin(branch, branch.c.id == page.c.branch_id)
-        .join(rules, true())
-        .join(asked, true())
-        .join(readers, true())
+_ALL_HELD = func.sum(submission_tally.c.held - submission_tally.c.alternatives)
+_LATE = submission.c.due_by < bindparam("now", type_=DateTime(timezone=True))
+_COUNTS = (
+    select(
+        func.coalesce(_ALL_HELD, 0).label("waiting"),
+        func.coalesce(func.sum(submission_tally.c.flagged), 0).label("flagged"),
+        func.coalesce(_ALL_HELD.filter(submission.c.urgent), 0).label("urgent"),
+        func.coalesce(_ALL_HELD.filter(_LATE), 0).label("late"),
     )
-    return (
-        select(
-            page,
-            func.coalesce(author.c.name, "").label("author_name"),
-            func.coalesce(branch.c.name, "").label("branch"),
-            func.coalesce(branch.c.name_en, "").label("branch_en"),
-            claimer.c.name.label("claimer_name"),
-            func.coalesce(stopper.c.name, "").label("stopper_name"),
-            rules.c.rules,
-            asked.c.questions,
-            readers.c.readers,
-        )
-        .select_from(joined)
-        .order_by(page.c.rank, page.c.due_by, page.c.id)
+    .select_from(submission_tally.join(submission, submission.c.id == submission_tally.c.submission_id))
+    .where(
+        submission.c.state == literal_column("'open'"),
+        or_(in_reach(submission.c.branch_id), submission.c.branch_id.is_(None)),
+        in_reach(submission_tally.c.branch_id),
     )
+)
+
+_SUBMISSION_FIELDS = tuple(field.name for field in fields(Submission))
+# What the list shows of each of its submissions.
+_DRESSED = text(
+    f"""
+    SELECT {", ".join(f"s.{name}" for name in _SUBMISSION_FIELDS)}, n.*,
+           coalesce(author.name, '') AS author_name, coalesce(b.name, '') AS branch,
+           coalesce(b.name_en, '') AS branch_en, claimer.name AS claimer_name,
+           coalesce(stopper.name, '') AS stopper_name,
+           (SELECT count(*) FROM remark r
+             WHERE r.submission_id = s.id AND r.kind = 'question' AND r.closed_at IS NULL) AS questions,
+           ARRAY(SELECT reader.name FROM reading r JOIN staff reader ON reader.id = r.staff_id
+                  WHERE r.submission_id = s.id AND r.at > :still
+                    AND r.staff_id IS DISTINCT FROM CAST(:actor AS uuid) ORDER BY reader.name) AS readers
+      FROM submission s
+      JOIN LATERAL (
+            SELECT {", ".join(f"coalesce(sum({measure}), 0) AS {measure}" for measure in MEASURES)}
+              FROM submission_tally t
+             WHERE t.submission_id = s.id AND (CAST(:scope AS uuid[]) IS NULL OR t.branch_id = ANY(:scope))) n
+        ON n.held > 0
+      LEFT JOIN staff author ON author.id = s.author_id
+      LEFT JOIN staff claimer ON claimer.id = s.claimed_by AND s.claimed_until > :now
+      LEFT JOIN staff stopper ON stopper.id = s.stopped_by
+      LEFT JOIN branch b ON b.id = s.branch_id
+     WHERE s.id = ANY(:ids) AND s.state = 'open'
+    """
+)
 
 
-def _rules(work: Work, page: Subquery) -> LateralFromClause:
-    """Of each submission with findings: {rule: how many messages}, in the first of its flagged messages."""
-    flagged = (
-        select(message.c.id, message.c.findings)
-        .where(
-            page.c.flagged > 0,
-            message.c.submission_id == page.c.id,
-            HELD,
-            message.c.flagged,
-            visible(work.actor, Permission.READ_MESSAGES, message.c.branch_id),
-        )
-        .limit(LOOKED_AT)
-        .correlate(page)
-        .subquery("flagged_messages")
-    )
-    named = (
-        func.jsonb_path_query(flagged.c.findings, text("'$[*] ? (@.severity != \"hint\").rule'"))
-        .table_valued("value", name="named")
-        .render_derived()
-    )
-    counted = (
-        select(named.c.value.label("rule"), func.count(flagged.c.id.distinct()).label("n"))
-        .select_from(flagged.join(named, true()))
-        .group_by(named.c.value)
-        .subquery("counted")
-    )
-    pairs = func.jsonb_agg(func.jsonb_build_array(counted.c.rule, counted.c.n))
-    return select(func.coalesce(pairs, literal_column("'[]'::jsonb")).label("rules")).lateral("rules")
+def _rules(work: Work, rows: Iterable[Any]) -> dict[UUID, list[tuple[str, int]]]:
+    """Of each submission with findings: the rules, and how many messages each, in the first of its flagged messages."""
+    flagged = [row for row in rows if row["flagged"] > 0]
+    if not flagged:
+        return {}
+    wanted = {
+        "ids": [row["id"] for row in flagged],
+        "months": [row["scheduled_month"] for row in flagged],
+        "most": LOOKED_AT,
+        "scope": reach(work.actor, Permission.READ_MESSAGES),
+    }
+    found: dict[UUID, list[tuple[str, int]]] = {}
+    for row in work.conn.execute(_RULES, wanted):
+        found.setdefault(row.submission_id, []).append((row.rule, row.n))
+    return found
 
 
-def _questions(page: Subquery) -> LateralFromClause:
-    return (
-        select(func.count().label("questions"))
-        .select_from(remark)
-        .where(remark.c.submission_id == page.c.id, remark.c.kind == "question", remark.c.closed_at.is_(None))
-        .lateral("asked")
-    )
-
-
-def _readers(work: Work, page: Subquery, now: datetime) -> LateralFromClause:
-    reader = staff.alias("reader")
-    return (
-        select(func.coalesce(func.array_agg(reader.c.name), literal_column("'{}'")).label("readers"))
-        .select_from(reading.join(reader, reader.c.id == reading.c.staff_id))
-        .where(
-            reading.c.submission_id == page.c.id,
-            reading.c.at > now - STILL,
-            reading.c.staff_id.is_distinct_from(work.actor.staff_id),
-        )
-        .lateral("readers")
-    )
+_RULES = text(
+    """
+    SELECT s.id AS submission_id, named.rule #>> '{}' AS rule, count(DISTINCT f.id) AS n
+      FROM unnest(CAST(:ids AS uuid[]), CAST(:months AS date[])) AS s(id, month)
+      JOIN LATERAL (
+            SELECT m.id, m.findings FROM message m
+             WHERE m.submission_id = s.id AND m.scheduled_month = s.month AND m.state = 'held' AND m.flagged
+               AND (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(:scope))
+             LIMIT :most) f ON true
+      JOIN LATERAL jsonb_path_query(f.findings, '$[*] ? (@.severity != "hint").rule') AS named(rule) ON true
+     GROUP BY s.id, named.rule
+    """
+)
 
 
 def _turns(work: Work, rows: Sequence[Any]) -> dict[UUID, tuple[int, tuple[Turn, ...]]]:
@@ -308,10 +308,9 @@ def _turns(work: Work, rows: Sequence[Any]) -> dict[UUID, tuple[int, tuple[Turn,
     return found
 
 
-_SUBMISSION_FIELDS = tuple(field.name for field in fields(Submission))
-
-
-def _waiting(work: Work, row: Any, turns: tuple[int, tuple[Turn, ...]]) -> Waiting:
+def _waiting(
+    work: Work, row: Any, turns: tuple[int, tuple[Turn, ...]], rules: Sequence[tuple[str, int]]
+) -> Waiting:
     claim = None
     if row["claimer_name"] is not None:
         mine = row["claimed_by"] == work.actor.staff_id
@@ -328,11 +327,11 @@ def _waiting(work: Work, row: Any, turns: tuple[int, tuple[Turn, ...]]) -> Waiti
         decided=row["decided"],
         personal=row["personal"],
         skipped=row["skipped"],
-        rules=tuple(sorted(((rule, n) for rule, n in row["rules"]), key=lambda pair: (-pair[1], pair[0]))),
+        rules=tuple(sorted(rules, key=lambda pair: (-pair[1], pair[0]))),
         claim=claim,
         questions=row["questions"],
         stopped_by=row["stopper_name"],
-        readers=tuple(sorted(row["readers"])),
+        readers=tuple(row["readers"]),
         turns=turns[1],
         steps=turns[0],
     )

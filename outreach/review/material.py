@@ -11,11 +11,11 @@ from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import exists, insert, select, update
+from sqlalchemy import ColumnElement, Integer, Uuid, bindparam, exists, insert, select, update
 
 from outreach.content.formats import CATEGORIES, LANGUAGES
 from outreach.core import clock
-from outreach.core.access import Permission, Role, require
+from outreach.core.access import Permission, Role, in_reach, reach, require
 from outreach.core.errors import BadInput, Conflict, Forbidden, NotFound, RuleBroken
 from outreach.core.ids import new_id
 from outreach.ledger.append import Entry, record, seal_bytes
@@ -198,15 +198,22 @@ def may_withdraw(work: Work, one: Material) -> bool:
 
 def material_waiting(work: Work, limit: int = 50) -> list[Material]:
     """What waits for these eyes, the oldest first; nothing for who may not decide."""
-    if not work.actor.in_own_right().may(Permission.LEAD):
-        return []
-    mine_to_read = set(
-        work.conn.execute(
-            select(material.c.id).where(material.c.state == "held", _other_person(work.actor.staff_id))
-        ).scalars()
-    )
-    waiting = reversed(list_material(work, ("held",), limit=500))
-    return [one for one in waiting if one.id in mine_to_read and _reaches(work, one)][:limit]
+    wanted = _to_read(work, limit)
+    found = {one.id: one for one in list_material(work, ("held",), limit=500)} if wanted else {}
+    return [found[one] for one in wanted if one in found]
+
+
+def count_material_waiting(work: Work, most: int = 50) -> int:
+    """How many of ``material_waiting`` there are, up to ``most``."""
+    return len(_to_read(work, most))
+
+
+def _to_read(work: Work, limit: int) -> Sequence[UUID]:
+    own = work.actor.in_own_right()
+    if not own.may(Permission.LEAD):
+        return ()
+    wanted = {"actor": own.staff_id, "scope": reach(own, Permission.LEAD), "most": limit}
+    return work.conn.execute(_TO_READ, wanted).scalars().all()
 
 
 def material_file(work: Work, material_id: UUID) -> Contents:
@@ -267,16 +274,30 @@ def _reaches(work: Work, one: Material) -> bool:
     return own.may(Permission.LEAD, one.branch_id)
 
 
-def _other_person(actor_id: UUID | None) -> Any:
+_ME, _WRITER = staff.alias("me"), staff.alias("writer")
+
+
+def _other_person(actor_id: Any) -> ColumnElement[bool]:
     """The condition on ``material`` that holds where the actor is another natural person than its author (P2)."""
-    me, writer = staff.alias("me"), staff.alias("writer")
     same = (
         exists()
-        .select_from(writer.join(me, me.c.person_key == writer.c.person_key))
-        .where(me.c.id == actor_id, writer.c.id == material.c.author_id)
+        .select_from(_WRITER.join(_ME, _ME.c.person_key == _WRITER.c.person_key))
+        .where(_ME.c.id == actor_id, _WRITER.c.id == material.c.author_id)
         .correlate(material)
     )
     return exists().where(staff.c.id == actor_id, staff.c.status == "active") & ~same
+
+
+_TO_READ = (
+    select(material.c.id)
+    .where(
+        material.c.state == "held",
+        in_reach(material.c.branch_id),  # the firm's is head office's, and no branch's
+        _other_person(bindparam("actor", type_=Uuid)),
+    )
+    .order_by(material.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 def _decide(

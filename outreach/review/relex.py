@@ -63,11 +63,11 @@ def recheck_all_words(work: Work) -> int:
         last = rows[-1].id
 
 
-def recheck_words(work: Work, message_ids: Iterable[UUID]) -> set[UUID]:
-    """Look again at those of ``message_ids`` that were checked under another lexicon than the one in force;
-    returns those with new findings, which are held (again) and say so."""
+def recheck_words(work: Work, rows: Iterable[Row[Any]]) -> set[UUID]:
+    """Look again at those of ``rows``, which are locked, that were checked under another lexicon than the one in
+    force; returns those with new findings, which are held (again) and say so."""
     _, digest = lexicons_in_force(work.conn)
-    ids = list(message_ids)
+    ids = [row.id for row in rows if bytes(row.lexicon_digest) != digest]
     hit: set[UUID] = set()
     for start in range(0, len(ids), _CHUNK):
         stale = among(message.c.id, ids[start : start + _CHUNK]) & (message.c.lexicon_digest != digest)

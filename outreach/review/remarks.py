@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, insert, or_, select, true, update
 
 from outreach.core import clock
-from outreach.core.access import Permission, Role, require, visible
+from outreach.core.access import Permission, Role, reach, require, visible
 from outreach.core.database import AnyRow
 from outreach.core.errors import BadInput, Conflict, Forbidden, NotFound
 from outreach.core.events import QuestionAnswered, QuestionAsked, publish
@@ -23,7 +23,7 @@ from outreach.ledger.work import Work
 from outreach.messages.states import State
 from outreach.messages.tables import message
 from outreach.people.tables import branch, staff
-from outreach.review.submissions import Submission, in_scope, submission_for
+from outreach.review.submissions import REACHED, Submission, submission_for
 from outreach.review.tables import remark, submission
 
 LONGEST = 2000  # characters of a remark
@@ -199,13 +199,13 @@ def open_questions(work: Work, limit: int = 50) -> list[OpenQuestion]:
         .where(
             remark.c.kind == "question",
             remark.c.closed_at.is_(None),
-            in_scope(work, Permission.READ_MESSAGES),
+            REACHED,
         )
         .order_by(submission.c.urgent.desc(), submission.c.due_by, remark.c.id)
         .limit(limit)
     )
-    rows = work.conn.execute(query).all()
-    bodies = unseal_many(work, [row.sealed_id for row in rows]) if rows else {}
+    rows = work.conn.execute(query, {"scope": reach(work.actor, Permission.READ_MESSAGES)}).all()
+    bodies = unseal_many(work, [row.sealed_id for row in rows])
     return [
         OpenQuestion(
             id=row.id,

@@ -5,16 +5,16 @@ from dataclasses import dataclass, fields
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, text
+from sqlalchemy import Connection, and_, func, or_, select, text
 
-from outreach.core.access import Permission, reach, visible
+from outreach.core.access import Permission, in_reach, reach, visible
 from outreach.core.errors import NotFound
 from outreach.core.events import SubmissionHeld
 from outreach.ledger.work import Work
 from outreach.messages.states import WAITING
 from outreach.messages.tables import message
 from outreach.review.tables import submission
-from outreach.review.tally import fold, touches
+from outreach.review.tally import UNFOLDED, fold, touches
 
 
 @dataclass(frozen=True)
@@ -48,15 +48,11 @@ class Submission:
     sample_round: int = 1
 
 
-def in_scope(work: Work, permission: Permission) -> ColumnElement[bool]:
-    """The submissions an actor sees: those of their branches, and the firm's that hold messages to clients of
-    their branches, for a branch may hold back what concerns its own (DESIGN §1)."""
-    scope = work.actor.scope(permission)
-    own = visible(work.actor, permission, submission.c.branch_id)
-    if not scope:  # None: the firm; empty: nowhere
-        return own
-    touching = touches(work, permission, submission.c.id)
-    return or_(own, and_(submission.c.branch_id.is_(None), touching))
+# The submissions that an actor sees: those of their branches, and the firm's that hold messages to clients of their
+# branches, for a branch may hold back what concerns its own (DESIGN §1). Its parameter is ``access.reach``.
+REACHED = or_(
+    in_reach(submission.c.branch_id), and_(submission.c.branch_id.is_(None), touches(submission.c.id))
+)
 
 
 def decided_under(work: Work, policy_version_id: UUID) -> dict[str, int]:
@@ -88,7 +84,7 @@ def submission_for(
     return Submission(**row)
 
 
-# The condition of ``in_scope`` for one.
+# One of those in REACHED.
 _COLUMNS = ", ".join(f"s.{field.name}" for field in fields(Submission))
 _ONE = text(
     f"""
@@ -130,20 +126,25 @@ def lock_submissions(work: Work, submission_ids: Iterable[UUID]) -> dict[UUID, S
 def refresh_state(conn: Connection, submission_ids: Collection[UUID]) -> None:
     """Open while a message in it waits for a decision or was returned to be mended; closed otherwise. Who had claimed
     it is done with it when nothing waits for a decision any more."""
-    conn.execute(_REFRESH, {"ids": sorted(set(submission_ids))})
-    fold(conn, submission_ids)
+    many = conn.execute(_REFRESH, {"ids": sorted(set(submission_ids))}).scalars().all()
+    if many:
+        fold(conn, many)
 
 
-# By what the tally says, in one look: messages lie in many partitions.
+# By what the tally says, in one look: messages lie in many partitions. Answers which tallies want folding.
 _REFRESH = text(
-    """
-    UPDATE submission s
-       SET state = n.state, claimed_by = CASE WHEN n.held > 0 THEN s.claimed_by END,
-           claimed_until = CASE WHEN n.held > 0 THEN s.claimed_until END
-      FROM (SELECT submission_id, sum(held) AS held,
-                   CASE WHEN sum(held) + sum(returned) > 0 THEN 'open' ELSE 'closed' END AS state
-              FROM submission_tally WHERE submission_id = ANY(:ids) GROUP BY submission_id) n
-     WHERE s.id = n.submission_id AND (s.state <> n.state OR (s.claimed_by IS NOT NULL AND n.held = 0))
+    f"""
+    WITH n AS (
+        SELECT submission_id, sum(held) AS held, {UNFOLDED} AS many,
+               CASE WHEN sum(held) + sum(returned) > 0 THEN 'open' ELSE 'closed' END AS state
+          FROM submission_tally WHERE submission_id = ANY(:ids) GROUP BY submission_id),
+    changed AS (
+        UPDATE submission s
+           SET state = n.state, claimed_by = CASE WHEN n.held > 0 THEN s.claimed_by END,
+               claimed_until = CASE WHEN n.held > 0 THEN s.claimed_until END
+          FROM n
+         WHERE s.id = n.submission_id AND (s.state <> n.state OR (s.claimed_by IS NOT NULL AND n.held = 0)))
+    SELECT submission_id FROM n WHERE many
     """
 )
 

@@ -11,18 +11,19 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, exists, func, select, text
 from sqlalchemy.sql.selectable import LateralFromClause
 
-from outreach.core.access import Permission, visible
-from outreach.ledger.work import Work
+from outreach.core.access import in_reach
 from outreach.review.tables import submission_tally
 
 MEASURES = ("held", "flagged", "blocked", "personal", "returned", "decided", "skipped", "alternatives")
 
-# Folds when a submission has many more rows than branches; what somebody else is folding is left to them.
+UNFOLDED = "count(*) > 16 + 2 * count(DISTINCT branch_id)"  # many more rows of a submission than branches
+
+# What somebody else is folding is left to them.
 _FOLD = text(
-    """
+    f"""
     WITH many AS (
         SELECT submission_id FROM submission_tally WHERE submission_id = ANY(:ids)
-         GROUP BY submission_id HAVING count(*) > 16 + 2 * count(DISTINCT branch_id)),
+         GROUP BY submission_id HAVING {UNFOLDED}),
     mine AS (
         SELECT id FROM submission_tally WHERE submission_id IN (SELECT submission_id FROM many)
            FOR UPDATE SKIP LOCKED),
@@ -42,31 +43,23 @@ def fold(conn: Connection, submission_ids: Iterable[UUID]) -> None:
     conn.execute(_FOLD, {"ids": sorted(set(submission_ids))})
 
 
-def summed(
-    work: Work, permission: Permission, submission_id: ColumnElement[UUID], name: str
-) -> LateralFromClause:
-    """The sums of one submission over the branches that the actor may see, to be joined laterally."""
+def summed(submission_id: ColumnElement[UUID], name: str) -> LateralFromClause:
+    """The sums of one submission over the branches that the actor may see (``access.in_reach``), to be joined
+    laterally."""
     sums: list[Any] = [
         func.coalesce(func.sum(submission_tally.c[measure]), 0).label(measure) for measure in MEASURES
     ]
     return (
         select(*sums)
-        .where(
-            submission_tally.c.submission_id == submission_id,
-            visible(work.actor, permission, submission_tally.c.branch_id),
-        )
+        .where(submission_tally.c.submission_id == submission_id, in_reach(submission_tally.c.branch_id))
         .lateral(name)
     )
 
 
-def touches(
-    work: Work, permission: Permission, submission_id: ColumnElement[UUID], branch_id: UUID | None = None
-) -> ColumnElement[bool]:
-    """Whether something in a submission goes (or went) to clients that the actor may see, of ``branch_id`` if given."""
-    conditions = [
-        submission_tally.c.submission_id == submission_id,
-        visible(work.actor, permission, submission_tally.c.branch_id),
-    ]
+def touches(submission_id: ColumnElement[UUID], branch_id: UUID | None = None) -> ColumnElement[bool]:
+    """Whether something in a submission goes (or went) to clients that the actor may see (``access.in_reach``), of
+    ``branch_id`` if given."""
+    conditions = [submission_tally.c.submission_id == submission_id, in_reach(submission_tally.c.branch_id)]
     if branch_id is not None:
         conditions.append(submission_tally.c.branch_id == branch_id)
     return exists().where(*conditions)

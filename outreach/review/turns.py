@@ -228,12 +228,12 @@ def waits_for(work: Work) -> ColumnElement[bool]:
     return and_(or_(*mine), visible(work.actor, Permission.DECIDE, message.c.branch_id))
 
 
-def listed_for(work: Work) -> ColumnElement[bool]:
+def listed_for(work: Work) -> ColumnElement[bool] | None:
     """The condition on ``submission`` for the inbox of who decides only where a policy or an escalation names them
     (compliance): that it is their turn for something in it, or that they were asked. Whoever leads a branch or the
-    firm's service sees all that waits there; who decides nothing, what they may read."""
+    firm's service sees all that waits there; who decides nothing, what they may read (None: nothing more is asked)."""
     if work.actor.may(Permission.LEAD) or not work.actor.may(Permission.DECIDE):
-        return true()
+        return None
     held = message.c.state == literal_column("'held'")
     asked = exists().where(
         remark.c.submission_id == submission.c.id, remark.c.kind == "question", remark.c.closed_at.is_(None)
@@ -243,7 +243,12 @@ def listed_for(work: Work) -> ColumnElement[bool]:
         for condition, step in _by_grants(work, policy):
             here = (submission.c.policy_version_id == policy.version_id) & condition
             if len(policy.steps) > 1:
-                here &= exists().where(message.c.submission_id == submission.c.id, held, step)
+                here &= exists().where(
+                    message.c.submission_id == submission.c.id,
+                    message.c.scheduled_month == submission.c.scheduled_month,
+                    held,
+                    step,
+                )
             found.append(here)
     return or_(*found)
 

@@ -20,7 +20,7 @@ from outreach.ledger.work import Work
 from outreach.people.staff import branch_names
 from outreach.review.holding import firm_submissions
 from outreach.review.inbox import Waiting, counts, list_waiting
-from outreach.review.material import material_waiting
+from outreach.review.material import count_material_waiting
 from outreach.review.offered import authors_waiting, rules_waiting
 from outreach.review.remarks import open_questions
 from outreach.web import firm, inbox_acts, inbox_reading, inbox_talk
@@ -68,7 +68,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
                 after=after,
                 counts=counts(work),
                 from_head_office=len(firm_submissions(work)) if first and leads and not for_all else 0,
-                material=len(material_waiting(work)) if first and leads else 0,
+                material=count_material_waiting(work) if first and leads else 0,
                 questions=len(open_questions(work)) if first and answers else 0,
                 asked=asked,
                 choices=_choices(work, desk.locale, asked) if choosing else None,

@@ -17,7 +17,6 @@ from outreach.review.identical import approve_identical, approve_seen_unflagged
 from outreach.review.rest import return_rest
 from outreach.review.standing import grant_standing
 from outreach.review.stopping import resume_batch
-from outreach.review.submissions import submission_of
 from outreach.review.ticked import approve_ticked
 from outreach.review.undo import undo
 from outreach.web.frame import Desk
@@ -52,9 +51,8 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     ) -> Response:
         desk.check_form(csrf)
         with desk.work() as work:
-            submission_id = submission_of(work, message)
             decided = _decide(work, verb, {message: (revision, digest_of(digest))}, reasons, note)
-            path = onward(work, submission_id, following, within(inside), decided)
+            path = onward(work, decided.submissions[0], following, within(inside), decided)
         return desk.go(path, said(desk, decided))
 
     @routes.post("/inbox/identical")
@@ -70,9 +68,8 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         if confirmed is None:
             raise BadInput("Nothing was decided.", mend="Tick the sentence that says how many they are.")
         with desk.work() as work:
-            submission_id = submission_of(work, message)
             decided = approve_identical(work, message, digest_of(manifest), confirmed)
-            path = onward(work, submission_id, "", within(inside), decided)
+            path = onward(work, decided.submissions[0], "", within(inside), decided)
         return desk.go(path, said(desk, decided))
 
     @routes.post("/inbox/submission/{submission_id}/opened")

@@ -28,6 +28,7 @@ from outreach.people.consent import opt_out
 from outreach.people.tables import client, staff
 from outreach.scheduling.tables import occurrence
 from tests.support.builders import Firm, change_staff, firm, make_client, publish_starter
+from tests.support.review_rows import placed
 
 NOW = "2026-11-23 03:00:00"  # a Monday, eleven in the morning in Shanghai
 SAID = "{称呼}，您好！季度服务报告已为您准备好，方便时请回电。"
@@ -273,7 +274,8 @@ def test_a_closed_account_gets_a_win_back_and_nothing_else(
         mail = queue_request(work, RequestDraft((gone,), template="win-back"))
         other = _only(preview_request(work, RequestDraft((gone,), template="dormant")))
         assert {
-            one.code for one in all_broken(facts_for(work.conn, mail.message_ids)[mail.message_ids[0]])
+            one.code
+            for one in all_broken(facts_for(work.conn, placed(work, mail.message_ids))[mail.message_ids[0]])
         } == set()
     assert (call.channel, call.stopped) == ("call", None)
     assert "您曾是我们的客户" in call.text

@@ -318,9 +318,9 @@ WITHIN = set(
     review.approving.check_may_decide review.escalation.deciders review.whose.as_whom review.binding.endorse_bound
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
     composing.load.item_hosts review.questions.check_not_asked_about review.standing.standing_covers
-    review.tally.summed review.tally.touches review.questions.asked_about review.remarks.read_remarks
+    review.questions.asked_about review.remarks.read_remarks
     review.remarks.remark_rows review.lines.next_waiting
-    review.relex.recheck_words review.standing.release_standing review.submissions.lock_submissions
+    review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon
     """.split()
 )

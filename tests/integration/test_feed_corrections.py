@@ -29,7 +29,7 @@ from outreach.scheduling.feeds import on_feed_item_accepted, on_feed_item_supers
 from outreach.scheduling.tables import occurrence
 from tests.support.builders import Firm, firm, make_client, publish_starter
 from tests.support.occurrences import rules_left_out
-from tests.support.review_rows import content
+from tests.support.review_rows import content, placed
 
 NOW = "2026-11-23 03:00:00"
 A, B = "600000.SH", "000001.SZ"
@@ -259,7 +259,7 @@ def test_a_correction_counts_as_one_with_what_it_corrects_when_contacts_are_capp
                 select(message.c.id).where(message.c.occurrence_id == occurrence_of(open_work, "E2"))
             ).scalars()
         )
-        facts = facts_for(work.conn, ids)
+        facts = facts_for(work.conn, placed(work, ids))
         assert {verdict(one).kind for one in facts.values()} == {"ok"}
     # Another event is not its correction: one a day is the cap.
     set_state(open_work, "E2", "甲持有", "sent")
@@ -282,7 +282,7 @@ def test_a_claimed_message_that_was_let_go_again_does_not_go_out_after_the_corre
                 message.c.occurrence_id == occurrence_of(open_work, "E1"), message.c.state == "approved"
             )
         ).scalars()
-        said = verdict(facts_for(work.conn, [left])[left], clock.now())
+        said = verdict(facts_for(work.conn, placed(work, [left]))[left], clock.now())
     assert (said.kind, said.code) == ("suppress", "superseded")
 
 
@@ -316,7 +316,9 @@ def test_a_correction_and_a_claim_at_the_same_moment_leave_no_message_both_sent_
                 )
             ).scalars()
         )
-        assert all(verdict(one).code == "superseded" for one in facts_for(work.conn, ids).values())
+        assert all(
+            verdict(one).code == "superseded" for one in facts_for(work.conn, placed(work, ids)).values()
+        )
 
 
 # ── whatever the order in which they come ─────────────────────────────────────────────────────────────────

@@ -14,6 +14,7 @@ from outreach.messages.recheck import facts_for, verdict
 from outreach.messages.tables import left_out, message
 from tests.support.builders import Firm, firm, make_client, publish_starter
 from tests.support.occurrences import make_occurrence
+from tests.support.review_rows import placed
 
 MOBILE = "+8614700088888"
 NOW = "2026-11-23 03:00:00"  # a Monday, eleven in the morning in Shanghai
@@ -66,7 +67,7 @@ def test_what_went_to_the_number_counts_at_the_moment_of_sending(open_work: Open
     compose_occurrence(open_work, occurrence_id)
     with open_work() as work:
         waiting = work.conn.execute(select(message.c.id)).scalar_one()
-        assert verdict(facts_for(work.conn, [waiting])[waiting]).kind in ("ok", "wait")
+        assert verdict(facts_for(work.conn, placed(work, [waiting]))[waiting]).kind in ("ok", "wait")
         work.conn.execute(text("UPDATE client SET deceased = false WHERE id = :id"), {"id": mother})
         work.conn.execute(text("UPDATE message SET state = 'approved', send_window = '00:00-24:00'"))
     with open_work(people.b01.advisor) as work:
@@ -81,6 +82,6 @@ def test_what_went_to_the_number_counts_at_the_moment_of_sending(open_work: Open
             text("UPDATE message SET state = 'sent', send_at = :now WHERE id = ANY(:ids)"),
             {"ids": ids, "now": clock.now()},
         )
-        facts = facts_for(work.conn, [waiting])[waiting]
+        facts = facts_for(work.conn, placed(work, [waiting]))[waiting]
         assert facts.sent_today == A_DAY
         assert verdict(facts).code == "frequency_cap"

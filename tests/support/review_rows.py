@@ -1,11 +1,12 @@
 """Submissions and messages as composing would leave them, straight into the tables, for tests of review."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, insert, select, update
 
 from outreach.content.tables import content_release, content_version
 from outreach.core import clock
@@ -35,6 +36,11 @@ class Held:
     @property
     def first(self) -> UUID:
         return self.ids[0]
+
+
+def placed(work: Work, ids: Iterable[UUID]) -> Sequence[Row[Any]]:
+    """These messages, as rows."""
+    return work.conn.execute(select(message).where(message.c.id.in_(list(ids)))).all()
 
 
 def content(
