@@ -58,7 +58,7 @@ def resume(open_work: Opener, token: str) -> Session | None:
     """The session of a cookie, or None when it ended, was revoked, or its owner left or was disabled."""
     if not token:
         return None
-    with open_work() as work:
+    with open_work(looking=True) as work:
         now, token_hash = clock.now(), _hash(token)
         row = work.conn.execute(
             _STANDING, {"token": token_hash, "now": now, "seen_since": now - IDLE}

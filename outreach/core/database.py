@@ -3,13 +3,14 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from select import select
 from typing import Any
 
 import psycopg
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, MetaData, Row, create_engine, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import Connection, Engine, MetaData, Row, create_engine, event, text
+from sqlalchemy.exc import DisconnectionError, OperationalError
 
 from outreach.core import embedded
 from outreach.core.engine import deferred, enqueue_deferred, reset_deferred
@@ -43,9 +44,10 @@ class Database:
             _sqlalchemy_url(self.conninfo),
             pool_size=pool_size,
             max_overflow=pool_size,
-            pool_pre_ping=True,
             connect_args={"connect_timeout": 10},
         )
+        event.listen(self.engine, "checkout", _refuse_closed)
+        self._looking = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def begin(self) -> Iterator[Connection]:
@@ -62,9 +64,31 @@ class Database:
             yield conn
             enqueue_deferred(conn)
 
+    @contextmanager
+    def look(self) -> Iterator[Connection]:
+        """A connection without a transaction: each statement is one, and is committed by itself.
+
+        Raises Unavailable when the database can't be reached.
+        """
+        try:
+            conn = self._looking.connect()
+        except OperationalError as error:
+            raise Unavailable(f"The database does not answer: {error.orig}".strip()) from error
+        with conn:
+            yield conn
+
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:
+    """A connection that the server has closed while it lay in the pool is not used: the pool makes another.
+
+    An idle connection has nothing to read but the news of its end, so no question is asked of the server.
+    """
+    if connection.closed or select([connection.fileno()], [], [], 0)[0]:
+        raise DisconnectionError
 
 
 @contextmanager

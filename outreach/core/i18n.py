@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from importlib import resources
 from zoneinfo import ZoneInfo
 
@@ -94,6 +94,7 @@ def month_text(locale: str, day: date) -> str:
     return dates.format_date(day, "LLLL", locale=babel_locale(locale))
 
 
+@lru_cache(maxsize=4096)
 def number_text(locale: str, value: int) -> str:
     """A whole number with its separators."""
     return numbers.format_decimal(value, locale=babel_locale(locale))

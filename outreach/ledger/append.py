@@ -96,10 +96,21 @@ def unseal_checked(work: Work, sealed_ids: Iterable[UUID]) -> dict[UUID, bytes |
     return dict(_unseal(work, sealed_ids, raising=False))
 
 
+def unsealed(work: Work, rows: Iterable[Any]) -> dict[UUID, bytes]:
+    """``unseal_many`` for rows that ``SEALED`` gave. Raises SealBroken."""
+    return {row_id: plain for row_id, plain in _opened(work, rows) if isinstance(plain, bytes)}
+
+
 def _unseal(
     work: Work, sealed_ids: Iterable[UUID], *, raising: bool = True
 ) -> Iterable[tuple[UUID, bytes | sealing.SealBroken]]:
-    for row in _sealed(work, sealed_ids):
+    return _opened(work, _sealed(work, sealed_ids), raising=raising)
+
+
+def _opened(
+    work: Work, rows: Iterable[Any], *, raising: bool = True
+) -> Iterable[tuple[UUID, bytes | sealing.SealBroken]]:
+    for row in rows:
         sealed = sealing.Sealed(
             salt=bytes(row.salt),
             wrapped_key=bytes(row.wrapped_key),
@@ -116,10 +127,10 @@ def _unseal(
 
 def _sealed(work: Work, sealed_ids: Iterable[UUID]) -> Sequence[Row[Any]]:
     ids = list(set(sealed_ids))
-    return work.conn.execute(_SEALED, {"ids": ids}).all() if ids else ()
+    return work.conn.execute(SEALED, {"ids": ids}).all() if ids else ()
 
 
-_SEALED = select(sealed_record).where(sealed_record.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+SEALED = select(sealed_record).where(sealed_record.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
 
 
 @dataclass(frozen=True)

@@ -26,15 +26,17 @@ class Work:
 class Opener(Protocol):
     """Opens units of work; long jobs use one for each chunk."""
 
-    def __call__(self, actor: Actor = SYSTEM) -> AbstractContextManager[Work]: ...
+    def __call__(self, actor: Actor = SYSTEM, *, looking: bool = False) -> AbstractContextManager[Work]:
+        """``looking``: what is asked is no matter of record; each statement stands for itself."""
+        ...
 
 
 def opener(database: Database, keys: KeyRing, settings: Settings) -> Opener:
     """The Opener over ``database``."""
 
     @contextmanager
-    def open_work(actor: Actor = SYSTEM) -> Iterator[Work]:
-        with database.begin() as conn:
+    def open_work(actor: Actor = SYSTEM, *, looking: bool = False) -> Iterator[Work]:
+        with database.look() if looking else database.begin() as conn:
             yield Work(conn=conn, actor=actor, keys=keys, settings=settings)
 
     return open_work

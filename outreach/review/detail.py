@@ -10,13 +10,14 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, text
+from sqlalchemy import text
 
 from outreach.content.in_force import TemplateVersion, template_version
 from outreach.core import clock
 from outreach.core.access import Permission, Role, reach
 from outreach.core.errors import NotFound
-from outreach.ledger.append import Entry, record, unseal_many
+from outreach.core.together import Answer, Ask, together
+from outreach.ledger.append import SEALED, Entry, record, unseal_many, unsealed
 from outreach.ledger.work import Work
 from outreach.messages.attached import Attached, attached_of
 from outreach.messages.findings import Finding, read_findings
@@ -24,14 +25,21 @@ from outreach.messages.payload import Payload, from_bytes
 from outreach.messages.reasons import Words, words
 from outreach.messages.states import State
 from outreach.review.claims import Claim
-from outreach.review.eyes import own_endorsements, own_words
-from outreach.review.facts import FACTS, LAST_CONTACTS, ClientFacts, Contact, client_facts
-from outreach.review.history import Event, decisions_of, history, revisions_of
+from outreach.review.eyes import OWN_WORDS, own_endorsements, own_words, places, seen_by
+from outreach.review.facts import (
+    FACTS,
+    LAST_CONTACTS,
+    WISHES_AND_CONTACTS,
+    ClientFacts,
+    Contact,
+    client_facts,
+)
+from outreach.review.history import DECISIONS, REVISIONS, Event, history
 from outreach.review.parts import Part, parts_of
 from outreach.review.policies import Policy, fitting, policy_for, refusal
 from outreach.review.questions import open_among, params_of
-from outreach.review.remarks import Remark, read_remarks, remark_rows
-from outreach.review.sources import Source, sources_of
+from outreach.review.remarks import ON_ONE, Remark, read_remarks
+from outreach.review.sources import SOURCES, Source, source_of
 from outreach.review.submissions import Submission
 from outreach.review.turns import Endorsement, chains, endorsers
 from outreach.review.wording import Refusal, refuse
@@ -122,21 +130,56 @@ class Detail:
         return self.refusal is None
 
 
-def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> Detail:
+def message_detail(
+    work: Work, message_id: UUID, locale: str | None = None, *, within: UUID | None = None
+) -> Detail:
     """One message with all that its reader needs. That compliance read it is recorded in the ledger.
 
-    Raises NotFound beyond the actor's scope.
+    ``within``: the submission, where it is known. Raises NotFound beyond the actor's scope, or outside of it.
     """
+    row = read_row(work, message_id, within)
+    with together(work.conn) as ask:
+        about = ask_about(ask, work, row)
+    return detail_of(work, row, about, locale)
+
+
+@dataclass(frozen=True)
+class About:
+    """What was asked about one message, beside its row."""
+
+    revisions: Answer
+    decisions: Answer
+    remarks: Answer
+    wishes: Answer
+    own_words: Answer
+    sources: Answer | None
+    body: Answer
+
+
+def ask_about(ask: Ask, work: Work, row: Any) -> About:
+    """Ask what ``detail_of`` needs of a message whose row ``read_row`` gave."""
+    return About(
+        ask(REVISIONS, message=row.id, month=row.scheduled_month),
+        ask(DECISIONS, message=row.id),
+        ask(ON_ONE, submission=row.submission_id, message=row.id),
+        ask(WISHES_AND_CONTACTS, client=row.client_id, message=row.id, most=LAST_CONTACTS),
+        ask(OWN_WORDS, **places([row]), **seen_by(work.actor.staff_id)),
+        ask(SOURCES, occurrence=row.occurrence_id) if row.sourced else None,
+        ask(SEALED, ids=[row.payload_id]),
+    )
+
+
+def detail_of(work: Work, row: Any, told: About, locale: str | None = None) -> Detail:
+    """The message of ``read_row``, with what was asked about it. That compliance read it is recorded in the ledger."""
     tongue = locale or work.settings.locale
-    row = _row(work, message_id)
     about = Submission(**{name: getattr(row, f"submission_{name}") for name in _SUBMISSION})
     policy = policy_for(work.conn, about.policy_version_id)
     template = template_version(work.conn, row.template_version_id) if row.template_version_id else None
-    revisions = revisions_of(work.conn, row)
-    decisions = decisions_of(work.conn, row.id)
-    said = remark_rows(work, about.id, row.id)
+    revisions, decisions, said = told.revisions.rows, told.decisions.rows, told.remarks.rows
     oldest = revisions[0].payload_id if revisions else row.payload_id
-    bodies = unseal_many(work, {row.payload_id, oldest, *(item.sealed_id for item in said)})
+    bodies = unsealed(work, told.body.rows)
+    if more := {oldest, *(item.sealed_id for item in said)} - {row.payload_id}:
+        bodies |= unseal_many(work, more)
     payload = from_bytes(bodies[row.payload_id]) if row.payload_id in bodies else None
     first = from_bytes(bodies[oldest]) if row.revision > 1 and oldest in bodies else None
     standing = chains(work.conn, [row], policy)[row.id]
@@ -150,7 +193,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         branch_id=row.branch_id,
         branch=row.branch_name,
         branch_en=row.branch_name_en,
-        client=client_facts(work.conn, row, row.id),
+        client=client_facts(row, told.wishes.rows),
         channel=row.channel,
         category=row.category,
         language=row.language,
@@ -173,7 +216,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         last_editor_name=row.editor_name or "",
         advisor_name=row.advisor_name or "",
         history=tuple(history(revisions, decisions)),
-        refusal=_refusal(work, row, about, policy, standing, thread, revisions, tongue),
+        refusal=_refusal(work, row, about, policy, standing, thread, told, tongue),
         may_return=row.state == State.HELD.value
         and refusal(
             work.actor,
@@ -191,7 +234,7 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
         policy=policy,
         policy_version=row.policy_version,
         steps=_steps(policy, standing),
-        sources=sources_of(work.conn, row.occurrence_id) if row.sourced else (),
+        sources=tuple(map(source_of, told.sources.rows)) if told.sources else (),
         thread=thread,
         claim=_claim(work, row),
         stopped_by=row.stopper_name or "",
@@ -204,15 +247,22 @@ def message_detail(work: Work, message_id: UUID, locale: str | None = None) -> D
     )
 
 
-def _row(work: Work, message_id: UUID) -> Row[Any]:
-    """The message with what one row of other tables says of it, under their names."""
+def read_row(work: Work, message_id: UUID, within: UUID | None = None) -> Any:
+    """The message with what one row of other tables says of it, under their names.
+
+    ``within``: the submission, where it is known. Raises NotFound beyond the actor's scope, or outside of it.
+    """
     wanted = {
         "id": message_id,
         "actor": work.actor.staff_id,
         "now": clock.now(),
         "scope": reach(work.actor, Permission.READ_MESSAGES),
     }
-    found = work.conn.execute(_MESSAGE, wanted).one_or_none()
+    if within is not None:
+        wanted["within"] = within
+    with together(work.conn) as ask:
+        answer = ask(_MESSAGE if within is None else _MESSAGE_WITHIN, **wanted)
+    found = answer.one_or_none()
     if found is None:
         raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")
     return found
@@ -233,7 +283,7 @@ _MESSAGE = text(
            seen.revision AS seen_revision, seen.findings AS seen_findings, seen.at AS seen_at,
            o.feed_item_id IS NOT NULL OR EXISTS (SELECT FROM occurrence_item i WHERE i.occurrence_id = o.id) AS sourced
       FROM message m
-      JOIN submission s ON s.id = m.submission_id
+      JOIN submission s ON s.id = m.submission_id AND s.scheduled_month = m.scheduled_month
       JOIN occurrence o ON o.id = m.occurrence_id
       JOIN client c ON c.id = m.client_id
       JOIN branch b ON b.id = m.branch_id
@@ -249,7 +299,14 @@ _MESSAGE = text(
 )
 
 
-def _record_view(work: Work, row: Row[Any]) -> None:
+# In the partition of its submission, and no other.
+_MESSAGE_WITHIN = text(
+    f"{_MESSAGE.text} AND m.submission_id = :within"
+    " AND m.scheduled_month = (SELECT scheduled_month FROM submission WHERE id = :within)"
+)
+
+
+def _record_view(work: Work, row: Any) -> None:
     record(
         work,
         Entry(
@@ -264,12 +321,12 @@ def _record_view(work: Work, row: Row[Any]) -> None:
 
 def _refusal(
     work: Work,
-    row: Row[Any],
+    row: Any,
     about: Submission,
     policy: Policy,
     standing: Sequence[Endorsement],
     thread: Sequence[Remark],
-    revisions: Sequence[Row[Any]],
+    told: About,
     locale: str,
 ) -> Refusal | None:
     """Why this actor may not approve the message; the same rules hold in the transaction that approves."""
@@ -289,10 +346,11 @@ def _refusal(
     )
     if why is not None:
         return why
-    if (own := _own(work, row, about, policy, endorsed)) is not None:
+    if (own := _own(work, row, about, policy, endorsed, bool(told.own_words.rows))) is not None:
         return refuse(own, locale)
     if row.blocked:
         return refuse("blocked", locale)
+    revisions = told.revisions.rows
     asked = open_among(row.id, thread, revisions[-1].at if revisions else row.created_at)
     if asked is None:
         return None
@@ -300,8 +358,9 @@ def _refusal(
     return Refusal(rule=asked.code, article=said.article, reason=said.reason, mend=said.mend)
 
 
-def _own(work: Work, row: Row[Any], about: Submission, policy: Policy, endorsed: int) -> str | None:
-    """The rule of four eyes that keeps the actor from approving it by any of their grants."""
+def _own(work: Work, row: Any, about: Submission, policy: Policy, endorsed: int, written: bool) -> str | None:
+    """The rule of four eyes that keeps the actor from approving it by any of their grants; ``written``: the words are
+    their own."""
     if work.actor.staff_id is None:
         return "four_eyes"
     rule = "four_eyes"
@@ -311,7 +370,7 @@ def _own(work: Work, row: Row[Any], about: Submission, policy: Policy, endorsed:
             continue
         tried.add(grant.acting_for)
         others = [one for one in (grant.acting_for, grant.through) if one]
-        if own_words(work.conn, work.actor.staff_id, [row], *others):
+        if own_words(work.conn, work.actor.staff_id, [row], *others) if others else written:
             continue
         if not endorsed or not own_endorsements(work.conn, work.actor.staff_id, [row], *others):
             return None
@@ -332,14 +391,14 @@ def _steps(policy: Policy, standing: Sequence[Endorsement]) -> tuple[Step, ...]:
     )
 
 
-def _claim(work: Work, row: Row[Any]) -> Claim | None:
+def _claim(work: Work, row: Any) -> Claim | None:
     if row.claimer_name is None:
         return None
     by = row.submission_claimed_by
     return Claim(by, row.claimer_name, row.submission_claimed_until, by == work.actor.staff_id)
 
 
-def _undoable(row: Row[Any], decisions: Sequence[Row[Any]]) -> tuple[UUID, datetime] | None:
+def _undoable(row: Any, decisions: Sequence[Any]) -> tuple[UUID, datetime] | None:
     """The decision that brought it where it is, while it can be taken back."""
     now = clock.now()
     for made in sorted(decisions, key=lambda one: one.at, reverse=True):
@@ -357,7 +416,7 @@ def _undoable(row: Row[Any], decisions: Sequence[Row[Any]]) -> tuple[UUID, datet
 
 
 def _parts(
-    row: Row[Any], template: TemplateVersion | None, payload: Payload | None, first: Payload | None
+    row: Any, template: TemplateVersion | None, payload: Payload | None, first: Payload | None
 ) -> tuple[Part, ...]:
     if payload is None:
         return ()

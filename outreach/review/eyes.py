@@ -129,7 +129,7 @@ _binds_this_message = and_(
 def own_words(conn: Connection, actor_id: UUID, rows: Sequence[Placed], *also: UUID) -> set[UUID]:
     """Those of the messages ``rows`` that ``actor_id`` (standing in for ``also``) may not approve because the words
     are their own."""
-    return _among(conn, _OWN_WORDS, rows, seen_by(actor_id, *also))
+    return _among(conn, OWN_WORDS, rows, seen_by(actor_id, *also))
 
 
 def own_endorsements(conn: Connection, actor_id: UUID, rows: Sequence[Placed], *also: UUID) -> set[UUID]:
@@ -141,15 +141,19 @@ _THESE = select(message.c.id).where(
     message.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
     message.c.scheduled_month == any_(bindparam("months", type_=ARRAY(Date))),
 )
-_OWN_WORDS = _THESE.where(~OTHERS_WROTE)
+OWN_WORDS = _THESE.where(~OTHERS_WROTE)
 _OWN_ENDORSEMENTS = _THESE.where(~_others_endorsed(_EYES))
 
 
 def _among(
     conn: Connection, statement: Select[Any], rows: Sequence[Placed], eyes: dict[str, Any]
 ) -> set[UUID]:
-    places = {"ids": [row.id for row in rows], "months": sorted({row.scheduled_month for row in rows})}
-    return set(conn.execute(statement, places | eyes).scalars())
+    return set(conn.execute(statement, places(rows) | eyes).scalars())
+
+
+def places(rows: Sequence[Placed]) -> dict[str, Any]:
+    """Which messages ``OWN_WORDS`` asks about, as its parameters beside ``seen_by``."""
+    return {"ids": [row.id for row in rows], "months": sorted({row.scheduled_month for row in rows})}
 
 
 def own_version(conn: Connection, actor_id: UUID, version_id: UUID) -> bool:

@@ -1,11 +1,12 @@
 """What about a client matters to a decision: consent, class, status, and who has lately been in touch."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, text
+from sqlalchemy import text
 
 from outreach.occasions.birthdays import assessment_valid_until
 
@@ -56,7 +57,7 @@ FACTS = (
 )
 
 # In one look: opt-outs first, by channel and category, then the last that went to them.
-_WISHES_AND_CONTACTS = text(
+WISHES_AND_CONTACTS = text(
     """
     (SELECT 'out' AS kind, NULL::timestamptz AS at, channel, category, '' AS state
        FROM consent WHERE client_id = :client AND state = 'opted_out' ORDER BY channel, category)
@@ -69,12 +70,8 @@ _WISHES_AND_CONTACTS = text(
 )
 
 
-def client_facts(conn: Connection, found: Row[Any], message_id: UUID) -> ClientFacts:
-    """The facts of a client whose row has ``FACTS`` under ``client_…``, beside this message."""
-    rows = conn.execute(
-        _WISHES_AND_CONTACTS,
-        {"client": found.client_id, "message": message_id, "most": LAST_CONTACTS},
-    ).all()
+def client_facts(found: Any, rows: Sequence[Any]) -> ClientFacts:
+    """The facts of a client whose row has ``FACTS`` under ``client_…``; ``rows``: of ``WISHES_AND_CONTACTS``."""
     assessed = found.client_assessed_on
     return ClientFacts(
         id=found.client_id,

@@ -30,10 +30,10 @@ class Event:
 
 def revisions_of(conn: Connection, row: Placed) -> list[Row[Any]]:
     """The revisions of a message, oldest first, each with its editor's ``name``."""
-    return list(conn.execute(_REVISIONS, {"message": row.id, "month": row.scheduled_month}))
+    return list(conn.execute(REVISIONS, {"message": row.id, "month": row.scheduled_month}))
 
 
-_REVISIONS = (
+REVISIONS = (
     select(message_revision, staff.c.name)
     .outerjoin(staff, staff.c.id == message_revision.c.editor_id)
     .where(
@@ -44,14 +44,9 @@ _REVISIONS = (
 )
 
 
-def decisions_of(conn: Connection, message_id: UUID) -> list[Row[Any]]:
-    """The decisions that bind a revision of a message, each with ``bound`` (the revision), who made it and who took it
-    back."""
-    return list(conn.execute(_DECISIONS, {"message": message_id}))
-
-
+# The decisions that bind a revision of a message, each with ``bound`` (the revision), who made it and who took it back.
 _UNDOER = staff.alias("undoer")
-_DECISIONS = (
+DECISIONS = (
     select(
         decision,
         decision_digest.c.revision.label("bound"),
@@ -66,7 +61,7 @@ _DECISIONS = (
 
 
 def history(revisions: Sequence[Row[Any]], decisions: Sequence[Row[Any]]) -> list[Event]:
-    """The events of rows that ``revisions_of`` and ``decisions_of`` gave, oldest first."""
+    """The events of rows that ``REVISIONS`` and ``DECISIONS`` gave, oldest first."""
     events = [
         Event(
             item.at,

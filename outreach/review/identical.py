@@ -3,7 +3,7 @@
 Counted under the locks of the decision itself: what is not what the actor confirmed is a Conflict, and nothing moves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -62,7 +62,14 @@ def identical_to(work: Work, read: Detail) -> Identical | None:
     """The messages that are exactly this one, itself included; None when it does not wait for this actor, or alone."""
     if read.state != State.HELD.value or read.text_hash is None:
         return None
-    bounds = [Bound(*row) for row in work.conn.execute(_BOUNDS_LIKE, _like(work, read))]
+    return identical_among(read, work.conn.execute(LIKE, like(work, read)).all())
+
+
+def identical_among(read: Detail, rows: Iterable[Any]) -> Identical | None:
+    """``identical_to``, by what ``LIKE`` gave."""
+    if read.text_hash is None:
+        return None
+    bounds = [Bound(*row) for row in rows]
     if len(bounds) < 2 or all(item.message_id != read.id for item in bounds):
         return None
     excerpt = _excerpt(read.payload) if read.payload else ""
@@ -87,7 +94,7 @@ def groups_of(work: Work, submission_id: UUID, limit: int = 20) -> list[Identica
         .having(func.count() > 1)
         .order_by(func.count().desc(), message.c.text_hash)
         .limit(limit),
-        _there(work, about),
+        there(work, about),
     ).all()
     made: list[tuple[bytes, list[Bound]]] = []
     for group in groups:
@@ -134,7 +141,12 @@ def return_identical(
 def unflagged_of(work: Work, about: Submission) -> Bulk:
     """The unflagged messages of a submission that wait for the actor and that the actor has opened in their present
     revision, or an exactly identical one."""
-    bounds = [Bound(*row) for row in work.conn.execute(_BOUNDS_UNFLAGGED, _there(work, about))]
+    return bulk_of(work.conn.execute(UNFLAGGED, there(work, about)))
+
+
+def bulk_of(rows: Iterable[Any]) -> Bulk:
+    """``unflagged_of``, by what ``UNFLAGGED`` gave."""
+    bounds = [Bound(*row) for row in rows]
     return Bulk(len(bounds), manifest_digest(bounds))
 
 
@@ -148,7 +160,7 @@ def approve_seen_unflagged(
     """
     require(work.actor, Permission.DECIDE)
     about = submission_for(work, submission_id, Permission.DECIDE, lock=True)
-    rows = lock_messages(work.conn, _UNFLAGGED, _there(work, about))
+    rows = lock_messages(work.conn, _UNFLAGGED, there(work, about))
     _check(rows, manifest_digest, confirmed)
     return approve(work, *_expected(rows))
 
@@ -174,11 +186,13 @@ def _row(work: Work, message_id: UUID) -> Row[Any]:
     return row
 
 
-def _there(work: Work, about: Submission) -> dict[str, Any]:
+def there(work: Work, about: Submission) -> dict[str, Any]:
+    """The parameters of ``UNFLAGGED``."""
     return _within(work, about.id, about.scheduled_month)
 
 
-def _like(work: Work, read: _Read) -> dict[str, Any]:
+def like(work: Work, read: _Read) -> dict[str, Any]:
+    """The parameters of ``LIKE``."""
     return _within(work, read.submission_id, read.scheduled_month) | {"like": read.id}
 
 
@@ -236,8 +250,8 @@ _UNFLAGGED = and_(
 )
 
 _BOUNDS = select(message.c.id, message.c.revision, message.c.digest).order_by(message.c.id)
-_BOUNDS_LIKE = _BOUNDS.where(_SAME)
-_BOUNDS_UNFLAGGED = _BOUNDS.where(_UNFLAGGED)
+LIKE = _BOUNDS.where(_SAME)
+UNFLAGGED = _BOUNDS.where(_UNFLAGGED)
 
 
 def _seen(work: Work, rows: Sequence[Row[Any]]) -> bool:
@@ -259,7 +273,7 @@ def _locked_identical(work: Work, message_id: UUID, manifest_digest: bytes, conf
     before = _row(work, message_id)
     submission_for(work, before.submission_id, Permission.DECIDE, lock=True)
     row = _row(work, message_id)
-    rows = lock_messages(work.conn, _SAME, _like(work, row)) if row.text_hash is not None else []
+    rows = lock_messages(work.conn, _SAME, like(work, row)) if row.text_hash is not None else []
     _check(rows, manifest_digest, confirmed)
     return rows
 

@@ -4,7 +4,7 @@ Bodies are unsealed for the page that is shown only.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Any, Protocol
 from uuid import UUID
@@ -98,10 +98,10 @@ _THERE = and_(
 _WAITS = select(message.c.id).where(_THERE, HELD).limit(1)
 
 
-def _there(work: Work, about: Submission) -> dict[str, Any]:
+def _there(work: Work, submission_id: UUID, month: date) -> dict[str, Any]:
     return {
-        "submission": about.id,
-        "month": about.scheduled_month,
+        "submission": submission_id,
+        "month": month,
         "scope": reach(work.actor, Permission.READ_MESSAGES),
     }
 
@@ -109,12 +109,17 @@ def _there(work: Work, about: Submission) -> dict[str, Any]:
 def beside(work: Work, about: Submission, read: Ranked) -> tuple[UUID | None, UUID | None]:
     """The waiting messages before and after one in its submission's list, as far as the actor may see; None at its
     ends."""
-    rank = 0 if read.blocked else 1 if read.flagged else 2
-    found = work.conn.execute(_BESIDE, _there(work, about) | {"rank": rank, "last": read.id}).one()
+    found = work.conn.execute(BESIDE, place_of(work, about.id, about.scheduled_month, read)).one()
     return found.before, found.after
 
 
-_BESIDE = select(
+def place_of(work: Work, submission_id: UUID, month: date, read: Ranked) -> dict[str, Any]:
+    """A message's place in its submission's list, as the parameters of ``BESIDE``."""
+    rank = 0 if read.blocked else 1 if read.flagged else 2
+    return _there(work, submission_id, month) | {"rank": rank, "last": read.id}
+
+
+BESIDE = select(
     _WAITS.where(_PLACE < _KEY).order_by(_RANK.desc(), message.c.id.desc()).scalar_subquery().label("before"),
     _WAITS.where(_PLACE > _KEY).order_by(_RANK, message.c.id).scalar_subquery().label("after"),
 )
@@ -156,7 +161,7 @@ def list_messages(
     Raises NotFound beyond the actor's scope, BadInput for a key that is not ``next_after`` of a page.
     """
     about = submission_for(work, submission_id)
-    wanted = _there(work, about) | {"most": limit + 1}
+    wanted = _there(work, about.id, about.scheduled_month) | {"most": limit + 1}
     statement = _lines(states == (State.HELD,), after is not None)
     if states != (State.HELD,):
         wanted["states"] = [state.value for state in states]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -29,19 +30,23 @@ def note_reading(work: Work, submission_id: UUID, message_id: UUID | None = None
     """Note that the actor reads this now: one statement. Raises NotFound beyond the actor's scope."""
     if work.actor.staff_id is None:
         return
-    noted = {
+    if work.conn.execute(NOTED, noted(work, submission_id, message_id)).first() is None:
+        raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
+
+
+def noted(work: Work, submission_id: UUID, message_id: UUID | None) -> dict[str, Any]:
+    """The parameters of ``NOTED``."""
+    return {
         "who": work.actor.staff_id,
         "submission": submission_id,
         "message": message_id,
         "at": clock.now(),
         "scope": reach(work.actor, Permission.READ_MESSAGES),
     }
-    if work.conn.execute(_NOTE, noted).first() is None:
-        raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
 
 
 # What may not be seen is not read either.
-_NOTE = text(
+NOTED = text(
     """
     INSERT INTO reading (staff_id, submission_id, message_id, at)
     SELECT CAST(:who AS uuid), s.id, CAST(:message AS uuid), CAST(:at AS timestamptz)
@@ -67,17 +72,21 @@ def readers_of(work: Work, about: Submission) -> list[Reader]:
 
     Of the firm's, only those on it as a whole or on messages that the actor may see.
     """
-    wanted = {
+    return [Reader(*row) for row in work.conn.execute(READERS, beside_whom(work, about))]
+
+
+def beside_whom(work: Work, about: Submission) -> dict[str, Any]:
+    """The parameters of ``READERS``."""
+    return {
         "who": work.actor.staff_id,
         "submission": about.id,
         "month": about.scheduled_month,
         "since": clock.now() - STILL,
         "scope": reach(work.actor, Permission.READ_MESSAGES),
     }
-    return [Reader(*row) for row in work.conn.execute(_READERS, wanted)]
 
 
-_READERS = text(
+READERS = text(
     """
     SELECT r.staff_id, s.name, r.message_id, r.at
       FROM reading r JOIN staff s ON s.id = r.staff_id

@@ -132,7 +132,7 @@ def remarks_on(work: Work, submission_id: UUID, message_id: UUID | None = None) 
 def remark_rows(work: Work, submission_id: UUID, message_id: UUID | None = None) -> list[Row[Any]]:
     """The rows behind ``remarks_on``, their texts still sealed, of a submission that the actor is known to see."""
     if message_id is not None:
-        return list(work.conn.execute(_ON_ONE, {"submission": submission_id, "message": message_id}))
+        return list(work.conn.execute(ON_ONE, {"submission": submission_id, "message": message_id}))
     if work.actor.scope(Permission.READ_MESSAGES) is None:
         about: ColumnElement[bool] = true()
     else:
@@ -149,15 +149,13 @@ _SAID = (
     .join(staff, staff.c.id == remark.c.staff_id)
     .order_by(remark.c.at, remark.c.id)
 )
-_ON_ONE = _SAID.where(
+ON_ONE = _SAID.where(
     remark.c.submission_id == bindparam("submission"),
     or_(remark.c.message_id.is_(None), remark.c.message_id == bindparam("message")),
 )
 
 
-def read_remarks(
-    work: Work, rows: Collection[Row[Any]], bodies: dict[UUID, bytes] | None = None
-) -> list[Remark]:
+def read_remarks(work: Work, rows: Collection[Any], bodies: dict[UUID, bytes] | None = None) -> list[Remark]:
     """Rows of ``remark_rows`` with their texts; ``bodies``: those that are unsealed already."""
     if bodies is None:
         bodies = unseal_many(work, [row.sealed_id for row in rows]) if rows else {}

@@ -1,9 +1,12 @@
 """What each reader last saw of a message, and what changed since: nobody reads twice what stayed the same."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+from uuid import UUID
 
+from psycopg.types.json import Jsonb
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.core import clock
@@ -74,24 +77,30 @@ def mark_seen(work: Work, reads: Sequence[Detail]) -> None:
     """Note that the actor was shown these messages as they were read: in that revision, with those findings."""
     if work.actor.staff_id is None or not reads:
         return
-    now = clock.now()
     work.conn.execute(
-        _SEEN,
+        SEEN,
         [
-            {
-                "staff_id": work.actor.staff_id,
-                "message_id": read.id,
-                "revision": read.revision,
-                "findings": [finding.to_json() for finding in read.findings],
-                "at": now,
-            }
+            seen_now(work, read.id, read.revision, [finding.to_json() for finding in read.findings])
             for read in reads
         ],
     )
 
 
+def seen_now(
+    work: Work, message_id: UUID, revision: int, findings: Sequence[Mapping[str, Any]] | Jsonb
+) -> dict[str, Any]:
+    """The parameters of ``SEEN``."""
+    return {
+        "staff_id": work.actor.staff_id,
+        "message_id": message_id,
+        "revision": revision,
+        "findings": findings,
+        "at": clock.now(),
+    }
+
+
 _NEW = insert(message_seen)
-_SEEN = _NEW.on_conflict_do_update(
+SEEN = _NEW.on_conflict_do_update(
     index_elements=[message_seen.c.staff_id, message_seen.c.message_id],
     set_={"revision": _NEW.excluded.revision, "findings": _NEW.excluded.findings, "at": _NEW.excluded.at},
 )

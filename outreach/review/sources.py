@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 _MOST = 20  # of a digest
 
@@ -31,24 +31,20 @@ class Source:
     replaced: bool
 
 
-# The occurrence's own item, or those that a digest was made of; the newest first.
-_ITEMS = text(
-    """
+# The items that an occurrence's messages were made from, none for a greeting or an advisor's own words: its own one, or
+# those that a digest was made of; the newest first.
+SOURCES = text(
+    f"""
     SELECT f.* FROM feed_item f
      WHERE f.id IN (SELECT feed_item_id FROM occurrence WHERE id = :occurrence
                     UNION ALL SELECT feed_item_id FROM occurrence_item WHERE occurrence_id = :occurrence)
-     ORDER BY f.issued_at DESC, f.id LIMIT :most
+     ORDER BY f.issued_at DESC, f.id LIMIT {_MOST}
     """
 )
 
 
-def sources_of(conn: Connection, occurrence_id: UUID) -> tuple[Source, ...]:
-    """The items that an occurrence's messages were made from; none for a greeting or an advisor's own words."""
-    rows = conn.execute(_ITEMS, {"occurrence": occurrence_id, "most": _MOST}).all()
-    return tuple(_source(row) for row in rows)
-
-
-def _source(row: Any) -> Source:
+def source_of(row: Any) -> Source:
+    """The source that a row of ``SOURCES`` is."""
     said: dict[str, Any] = row.data
     return Source(
         id=row.id,

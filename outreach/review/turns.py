@@ -138,7 +138,7 @@ def chain(
     return tuple(standing)
 
 
-def chains(conn: Connection, rows: Sequence[Row[Any]], policy: Policy) -> dict[UUID, tuple[Endorsement, ...]]:
+def chains(conn: Connection, rows: Sequence[Any], policy: Policy) -> dict[UUID, tuple[Endorsement, ...]]:
     """For each locked row of ``message`` the endorsements that stand."""
     if len(policy.steps) == 1:
         return {row.id: () for row in rows}

@@ -29,6 +29,7 @@ from outreach.core.i18n import (
 from outreach.core.settings import Settings
 from outreach.ledger.work import Opener, Work
 from outreach.review.conflicts import Happened, in_words
+from outreach.web.inbox_filters import place
 from outreach.web.told import told
 
 COOKIE = "outreach_session"
@@ -63,8 +64,10 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
     )
     env.filters["count"] = number_text
+    env.globals["place"] = place
     return env
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote, urlencode
 from uuid import UUID
 
 from fastapi import Request
@@ -76,6 +76,12 @@ def asked_by(request: Request) -> Asked:
 def asked_within(query: str) -> Asked:
     """The filters that a page was opened within: ``Asked.query`` again. Raises BadInput as ``asked_by``."""
     return _asked(dict(parse_qsl(query[:1000])))
+
+
+def place(query: str, more: str = "") -> str:
+    """What follows a page's path, so that the filters are carried along; ``more`` comes before them."""
+    joined = "&".join(one for one in (more, f"within={quote(query)}" if query else "") if one)
+    return f"?{joined}" if joined else ""
 
 
 def _asked(said: Mapping[str, str]) -> Asked:

@@ -16,21 +16,17 @@ from outreach.ledger.work import Work
 from outreach.review.batch import sample_of
 from outreach.review.claims import claim_on
 from outreach.review.detail import Detail, message_detail
-from outreach.review.identical import identical_to, unflagged_of
-from outreach.review.inbox import waiting_ids
-from outreach.review.lines import beside, list_messages
+from outreach.review.opening import Opened, around, open_message, open_submission
 from outreach.review.policies import policy_for
 from outreach.review.reading import note_reading, readers_of
 from outreach.review.rest import rest_of
-from outreach.review.seen import changed_since, mark_seen
+from outreach.review.seen import mark_seen
 from outreach.review.submissions import Submission, submission_for
 from outreach.web.frame import Desk, mail_page
-from outreach.web.inbox_filters import Asked
 from outreach.web.inbox_undo import PAGE, undoable, within
 from outreach.web.pieces import Note, Piece, notes_of, pieces_of
 
 _DAYS = (30, 90, 180, 365)
-_AROUND = 100  # submissions among which the one before and the one after are looked for
 
 
 def router(desk: Callable[[Request], Desk]) -> APIRouter:
@@ -53,27 +49,26 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
         with desk.work() as work:
             if message is not None and desk.request.headers.get("hx-target", "").endswith("#reader"):
                 # The list stands there already: only the message that is read is put in its place.
-                only = _opened(work, submission_id, message, desk.locale)
-                return desk.page("reader.html", **_reader(desk, work, only.submission, only, within(asked)))
-            lines = list_messages(work, submission_id, after or None, PAGE)
-            head = lines.submission
-            chosen = message or (lines.items[0].id if lines.items else None)
-            read = _opened(work, submission_id, chosen, desk.locale) if chosen else None
-            before_this, after_this = _around(work, head, within(asked))
+                only = open_message(work, submission_id, message, desk.locale)
+                return desk.page("reader.html", **_reader(desk, work, only.detail.submission, only, asked))
+            opened = open_submission(
+                work, submission_id, message, after or None, PAGE, within(asked).filters(), desk.locale
+            )
+            head = opened.lines.submission
             return desk.page(
                 "submission.html",
                 opened=message is not None,
-                lines=lines,
+                lines=opened.lines,
                 after=after,
                 claim=claim_on(work, head),
                 batch=sample_of(work, submission_id) if head.mode != "each" and not head.stopped_at else None,
                 rest=rest_of(work, submission_id) if head.stopped_at else None,
-                opened_ones=unflagged_of(work, head) if head.mode == "each" else None,
-                before_this=before_this,
-                after_this=after_this,
+                opened_ones=opened.opened_ones,
+                before_this=opened.before,
+                after_this=opened.after,
                 undo=undoable(undo, until),
-                **_reader(desk, work, head, read, within(asked)),
-                readers=readers_of(work, head),
+                readers=opened.readers,
+                **_reader(desk, work, head, opened.message, asked),
             )
 
     @routes.get("/inbox/message/{message_id}")
@@ -110,7 +105,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             mark_seen(work, details)
             note_reading(work, submission_id)
             policy = policy_for(work.conn, head.policy_version_id)
-            before_this, after_this = _around(work, head, within(asked))
+            before_this, after_this = around(work, head, within(asked).filters())
             return desk.page(
                 "batch.html",
                 head=head,
@@ -130,32 +125,22 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
     return routes
 
 
-def _opened(work: Work, submission_id: UUID, message_id: UUID, locale: str) -> Detail:
-    read = message_detail(work, message_id, locale)
-    if read.submission.id != submission_id:
-        raise BadInput("This message is in another submission.", mend="Open it from the inbox.")
-    return read
-
-
-def _reader(desk: Desk, work: Work, head: Submission, detail: Detail | None, asked: Asked) -> dict[str, Any]:
-    """What the reader shows of one message of a submission, which counts as seen then; nothing where there is none."""
-    note_reading(work, head.id, detail.id if detail else None)
-    since = changed_since(work, detail) if detail else None
-    mark_seen(work, [detail] if detail else [])
-    preceding, following = beside(work, head, detail) if detail else (None, None)
+def _reader(desk: Desk, work: Work, head: Submission, read: Opened | None, asked: str) -> dict[str, Any]:
+    """What the reader shows of one message of a submission; nothing where there is none."""
+    detail = read.detail if read else None
     return {
         "head": head,
         "detail": detail,
-        "since": since,
+        "since": read.since if read else None,
         "pieces": pieces(detail) if detail else [],
         "notes": _notes(detail) if detail else [],
         "sms": _sms(detail) if detail else None,
-        "identical": identical_to(work, detail) if detail else None,
+        "identical": read.identical if read else None,
         "answers": Role.COMPLIANCE in desk.actor.roles(),
-        "following": following,
-        "preceding": preceding,
+        "following": read.following if read else None,
+        "preceding": read.preceding if read else None,
         "reasons": reasons_in_force(work.conn),
-        "within": asked.query,
+        "within": within(asked).query,
     }
 
 
@@ -170,15 +155,6 @@ def _notes(detail: Detail) -> list[Note]:
 
 def _sms(detail: Detail) -> SmsLength | None:
     return sms_length(detail.payload.text) if detail.payload and detail.channel == "sms" else None
-
-
-def _around(work: Work, head: Submission, asked: Asked) -> tuple[UUID | None, UUID | None]:
-    """The submissions before and after this one in the list it was opened from."""
-    ids = waiting_ids(work, asked.filters(), _AROUND)
-    if head.id not in ids:
-        return None, ids[0] if ids else None
-    at = ids.index(head.id)
-    return ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
 
 
 def _id(text: str) -> UUID | None:
