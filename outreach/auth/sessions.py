@@ -12,8 +12,9 @@ from outreach.auth.tables import web_session
 from outreach.core import clock
 from outreach.core.access import Actor
 from outreach.core.errors import NotFound
+from outreach.core.together import together
 from outreach.ledger.work import Opener, Work
-from outreach.people.staff import actor_for
+from outreach.people.staff import PERSON, actor_of
 
 LIFETIME = timedelta(hours=12)
 IDLE = timedelta(hours=2)
@@ -54,15 +55,20 @@ _STANDING = text(
 )
 
 
+_WHOSE = text(PERSON.text.replace(":id", "(SELECT staff_id FROM web_session WHERE token_hash = :token)"))
+
+
 def resume(open_work: Opener, token: str) -> Session | None:
     """The session of a cookie, or None when it ended, was revoked, or its owner left or was disabled."""
     if not token:
         return None
     with open_work(looking=True) as work:
         now, token_hash = clock.now(), _hash(token)
-        row = work.conn.execute(
-            _STANDING, {"token": token_hash, "now": now, "seen_since": now - IDLE}
-        ).one_or_none()
+        today = clock.today(work.settings.zone)
+        with together(work.conn) as ask:
+            standing = ask(_STANDING, token=token_hash, now=now, seen_since=now - IDLE)
+            person = ask(_WHOSE, token=token_hash, on=today, at=now)
+        row = standing.one_or_none()
         if row is None:
             return None
         if row.seen_at < now - _SEEN_EVERY:
@@ -70,7 +76,7 @@ def resume(open_work: Opener, token: str) -> Session | None:
                 update(web_session).where(web_session.c.token_hash == token_hash).values(seen_at=now)
             )
         try:
-            actor = actor_for(work.conn, row.staff_id, clock.today(work.settings.zone))
+            actor = actor_of(work.conn, person.one_or_none(), today, now)
         except NotFound:
             return None
         return Session(actor, row.csrf_token)

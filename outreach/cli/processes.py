@@ -37,7 +37,6 @@ def web() -> None:
     from outreach.api.webhooks import webhook_router
     from outreach.web.site import create_site, share_fairly
 
-    share_fairly()
     settings = Settings.from_environment()
     with opened(pool_size=16) as outreach:
         config = uvicorn.Config(
@@ -50,6 +49,7 @@ def web() -> None:
             server_header=False,
             timeout_graceful_shutdown=5,
         )
+        share_fairly()
         server = uvicorn.Server(config)
         _end_with_parent(lambda: setattr(server, "should_exit", True))
         server.run()

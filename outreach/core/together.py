@@ -4,20 +4,23 @@ A page asks a dozen short questions. Asked one by one, most of its time goes by 
 turn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from functools import cache
+from functools import lru_cache
 from typing import Any
 
+import psycopg
 from psycopg import Cursor
 from psycopg.rows import namedtuple_row
-from sqlalchemy import Connection, TextClause, UpdateBase
+from sqlalchemy import Connection, Insert, TextClause, UpdateBase
 from sqlalchemy.dialects.postgresql.psycopg import dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.selectable import SelectBase
 
 from outreach.core.database import driver
 
-Statement = SelectBase | TextClause | UpdateBase  # built once: what it says is kept for ever
+Statement = SelectBase | TextClause | UpdateBase  # built once: what it says is kept
+Question = tuple[Statement, Mapping[str, Any]]  # a statement and its parameters
 
 _DIALECT = dialect()  # type: ignore[no-untyped-call]
 
@@ -48,11 +51,13 @@ class Ask:
         self._conn = conn
         self.asked: list[tuple[Cursor[Any], str, dict[str, Any]]] = []
 
-    def __call__(self, statement: Statement, **params: Any) -> Answer:
-        """Ask ``statement``, a constant of its module, with its parameters; psycopg's types go in and come out."""
-        words, values = _written(statement)
+    def __call__(self, statement: Statement, params: Mapping[str, Any] | None = None, **more: Any) -> Answer:
+        """Ask ``statement``, which is built once, with its parameters; psycopg's types go in and come out."""
+        given = {**(params or {}), **more}
+        # An INSERT names the columns that it is given, and leaves the others their defaults.
+        words, values = _written(statement, tuple(given) if isinstance(statement, Insert) else None)
         cursor = driver(self._conn).cursor(row_factory=namedtuple_row)
-        given = {**values, **params}
+        given = {**values, **given}
         for listener in self._conn.dispatch.before_cursor_execute:
             listener(self._conn, cursor, words, given, None, False)
         cursor.execute(words.encode(), given)
@@ -64,18 +69,42 @@ class Ask:
 def together(conn: Connection) -> Iterator[Ask]:
     """Send what is asked within the block at once; the answers are there when it ends.
 
-    They are given in the order of the questions, within the transaction of ``conn``. Raises what the first question
-    that failed raises.
+    They are given in the order of the questions, within the transaction of ``conn``, of which nothing else may be asked
+    until then. Raises what SQLAlchemy would raise when one of them fails.
     """
     ask = Ask(conn)
-    with driver(conn).pipeline():
-        yield ask
+    try:
+        with driver(conn).pipeline():
+            yield ask
+    except psycopg.Error as error:
+        raise _told(conn, ask, error) from error
     for cursor, words, given in ask.asked:
         for listener in conn.dispatch.after_cursor_execute:
             listener(conn, cursor, words, given, None, False)
 
 
-@cache
-def _written(statement: Statement) -> tuple[str, dict[str, Any]]:
-    compiled = statement.compile(dialect=_DIALECT)
+def asked(conn: Connection, question: Question) -> Answer:
+    """The answer to one question, which ``together`` would ask with others."""
+    with together(conn) as ask:
+        return ask(*question)
+
+
+def _told(conn: Connection, ask: Ask, error: psycopg.Error) -> BaseException:
+    gone = conn.dialect.is_disconnect(error, conn.connection.dbapi_connection, None)  # type: ignore[arg-type]
+    if gone:
+        conn.invalidate(error)
+    return DBAPIError.instance(
+        "; ".join(words for _, words, _ in ask.asked),
+        {},
+        error,
+        psycopg.Error,
+        hide_parameters=True,  # they may be a client's words
+        connection_invalidated=gone,
+        dialect=conn.dialect,
+    )
+
+
+@lru_cache(maxsize=512)
+def _written(statement: Statement, columns: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
+    compiled = statement.compile(dialect=_DIALECT, column_keys=columns)
     return str(compiled), dict(compiled.params)

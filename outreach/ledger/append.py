@@ -18,6 +18,7 @@ from outreach.core.database import driver
 from outreach.core.engine import defer
 from outreach.core.errors import NotFound
 from outreach.core.ids import new_id
+from outreach.core.together import together
 from outreach.ledger import seal as sealing
 from outreach.ledger.envelope import envelope
 from outreach.ledger.tables import ledger_entry, ledger_pending, sealed_record
@@ -162,8 +163,9 @@ def open_sealed(work: Work, sealed_ids: Iterable[UUID]) -> dict[UUID, Opened]:
 def record(work: Work, entry: Entry) -> UUID:
     """Write one entry; returns its id. The actor is added to every envelope."""
     conn = work.conn
-    conn.execute(_ENTRY, _row(work, entry))
-    conn.execute(_PENDING, {"entry_id": entry.id})
+    with together(conn) as ask:
+        ask(_ENTRY, _row(work, entry))
+        ask(_PENDING, entry_id=entry.id)
     defer(conn, "integrate", lock="integrate")
     return entry.id
 

@@ -26,6 +26,7 @@ from outreach.content.in_force import reasons_in_force
 from outreach.content.tables import content_version
 from outreach.core import clock
 from outreach.core.events import ClaimTakenOver, DecisionMade, QuestionAnswered
+from outreach.core.together import together
 from outreach.ledger.work import Work
 from outreach.messages.states import State
 from outreach.messages.tables import message
@@ -54,13 +55,15 @@ class Told:
 def on_decision_made(work: Work, event: DecisionMade) -> None:
     """A decision goes back to whoever wrote the messages; a release is nobody's news, and what one approver has
     endorsed goes on to the next."""
-    made = work.conn.execute(_DECIDED, {"decision": event.decision_id}).one()
+    with together(work.conn) as ask:
+        decided = ask(_DECIDED, decision=event.decision_id)
+        about = ask(_ABOUT, decision=event.decision_id)
+    made, row = decided.rows[0], about.rows[0]
     if made.verb == "release":
         return
     if made.verb == "endorse":
         tell_deciders(work, made.submission_id)
         return
-    row = work.conn.execute(_ABOUT, {"submission": made.submission_id}).one()
     verb = made.verb if made.undone_at is None else "undo"
     at_once = row.urgent and verb == "return"
     because = _because(work, made.reasons)
@@ -79,7 +82,10 @@ _DECIDED = select(decision).where(decision.c.id == bindparam("decision"))
 _ABOUT = (
     select(submission, (occurrence.c.job_name != REQUEST).label("of_a_job"))
     .join(occurrence, occurrence.c.id == submission.c.occurrence_id)
-    .where(submission.c.id == bindparam("submission"))
+    .where(
+        submission.c.id
+        == select(decision.c.submission_id).where(decision.c.id == bindparam("decision")).scalar_subquery()
+    )
 )
 
 

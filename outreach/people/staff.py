@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, or_, select, text
@@ -86,10 +87,14 @@ def actor_for(conn: Connection, staff_id: UUID, on: date, at: datetime | None = 
     Raises NotFound when there is no such person or they have left.
     """
     now = at or clock.now()
-    person = conn.execute(_PERSON, {"id": staff_id, "on": on, "at": now}).one_or_none()
+    return actor_of(conn, conn.execute(PERSON, {"id": staff_id, "on": on, "at": now}).one_or_none(), on, now)
+
+
+def actor_of(conn: Connection, person: Any, on: date, at: datetime) -> Actor:
+    """``actor_for`` whoever a row of ``PERSON`` is, as it was asked for. Raises NotFound for no row."""
     if person is None:
         raise NotFound("There is no such member of staff.", mend="Check the staff number.")
-    absent = standing_in_for(conn, staff_id, now) if person.stands_in else ()
+    absent = standing_in_for(conn, person.id, at) if person.stands_in else ()
     return Actor(
         staff_id=person.id,
         name=person.name,
@@ -107,7 +112,7 @@ def actor_for(conn: Connection, staff_id: UUID, on: date, at: datetime | None = 
 
 
 # Every request asks who acts: the person, their roles and whether anybody named them as a deputy, in one look.
-_PERSON = text(
+PERSON = text(
     """
     SELECT s.id, s.name, s.person_key,
            coalesce((SELECT jsonb_agg(jsonb_build_array(r.role, r.branch_id) ORDER BY r.id)

@@ -9,13 +9,26 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Uuid, any_, exists, insert, literal, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Row,
+    Uuid,
+    any_,
+    exists,
+    insert,
+    literal,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.content.in_force import name_and_version
 from outreach.core.database import driver
 from outreach.core.events import DecisionMade, publish
 from outreach.core.ids import new_id
+from outreach.core.together import together
 from outreach.ledger.append import Entry, record, seal_bytes
 from outreach.ledger.work import Work
 from outreach.messages.states import State, move
@@ -51,10 +64,10 @@ def lock_messages(
 ) -> list[Row[Any]]:
     """Lock the messages that fit ``where`` (with ``params``, where it has any), in the order of their ids, and read
     them as they now are."""
-    return list(conn.execute(_LOCKED.where(where), params))
+    return list(conn.execute(LOCKED.where(where), params))
 
 
-_LOCKED = select(message).order_by(message.c.id).with_for_update()
+LOCKED = select(message).order_by(message.c.id).with_for_update()
 
 
 def bound(row: Row[Any]) -> Bound:
@@ -81,6 +94,17 @@ def write_decision(work: Work, submission: Submission, verdict: Verdict, bounds:
         "step": verdict.step,
         "acting_for": verdict.acting_for,
     }
+    if len(bounds) <= _FEW:
+        with together(work.conn) as ask:
+            ask(_DECISION, made)
+            ask(
+                _DIGESTS,
+                decision=identifier,
+                messages=[item.message_id for item in bounds],
+                revisions=[item.revision for item in bounds],
+                digests=[item.digest for item in bounds],
+            )
+        return identifier
     work.conn.execute(_DECISION, made)
     with (
         driver(work.conn).cursor() as cursor,
@@ -94,7 +118,16 @@ def write_decision(work: Work, submission: Submission, verdict: Verdict, bounds:
     return identifier
 
 
+_FEW = 50  # digests that are written with the decision itself; more of them go by COPY
 _DECISION = insert(decision)
+_DIGESTS = text(
+    """
+    INSERT INTO decision_digest (decision_id, message_id, revision, digest)
+    SELECT :decision, b.message_id, b.revision, b.digest
+      FROM unnest(CAST(:messages AS uuid[]), CAST(:revisions AS int[]), CAST(:digests AS bytea[]))
+           AS b(message_id, revision, digest)
+    """
+)
 
 
 def move_bound(

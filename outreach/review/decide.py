@@ -10,13 +10,14 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Date, Row, Uuid, and_, any_, bindparam, text
+from sqlalchemy import Connection, Date, Row, Uuid, any_, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.content.in_force import reasons_in_force
 from outreach.core import clock
 from outreach.core.access import Permission, reach, require
 from outreach.core.errors import BadInput, NotFound
+from outreach.core.together import together
 from outreach.ledger.work import Work
 from outreach.messages.fallthrough import take_next
 from outreach.messages.states import State
@@ -30,9 +31,9 @@ from outreach.review.approving import (
 )
 from outreach.review.batch import Sampled, approve_batch, sample_of
 from outreach.review.binding import (
+    LOCKED,
     Verdict,
     bound,
-    lock_messages,
     move_bound,
     record_decision,
     write_decision,
@@ -43,7 +44,7 @@ from outreach.review.manifest import Bound
 from outreach.review.policies import Policy, fitting, policy_for
 from outreach.review.standing import grant_standing, release_standing, revoke_standing
 from outreach.review.stopping import stop_if_sampled
-from outreach.review.submissions import Submission, lock_submissions, refresh_state
+from outreach.review.submissions import LOCK_SUBMISSIONS, Submission, locked_submissions, refresh_state
 from outreach.review.undo import Undone, undo
 
 __all__ = [
@@ -180,14 +181,18 @@ def _locked(
             mend="Send what the message's page shows.",
         )
     seen = {"ids": sorted(wanted), "scope": reach(work.actor, Permission.DECIDE)}
-    places = work.conn.execute(_PLACES if len(wanted) > 1 else _PLACE, seen).all()
+    with together(work.conn) as ask:
+        found = ask(_PLACES if len(wanted) > 1 else _PLACE, seen)
+    places = found.rows
     if len(places) != len(wanted):
         raise NotFound(
             "A message among these does not exist, or you may not see it.", mend="Read the list again."
         )
-    submissions = lock_submissions(work, (place.submission_id for place in places))
     months = sorted({place.scheduled_month for place in places})
-    rows = lock_messages(work.conn, _CHOSEN, {"ids": sorted(wanted), "months": months})
+    with together(work.conn) as ask:  # submissions first, then messages
+        first = ask(LOCK_SUBMISSIONS, ids=sorted({place.submission_id for place in places}))
+        then = ask(_LOCK_CHOSEN, ids=sorted(wanted), months=months)
+    submissions, rows = locked_submissions(first), then.rows
     changed = [row.id for row in rows if not _as_expected(row, expected)]
     if changed:
         raise lost(work.conn, changed)
@@ -214,7 +219,7 @@ _PLACES = text(
 )
 # Of one: a plan that is made once for all of them; an array's is made each time, over every month.
 _PLACE = text(_PLACES.text.replace("id = ANY(:ids)", "id = (CAST(:ids AS uuid[]))[1]"))
-_CHOSEN = and_(
+_LOCK_CHOSEN = LOCKED.where(
     message.c.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
     message.c.scheduled_month == any_(bindparam("months", type_=ARRAY(Date))),
 )

@@ -16,7 +16,7 @@ from outreach.content.in_force import TemplateVersion, template_version
 from outreach.core import clock
 from outreach.core.access import Permission, Role, reach
 from outreach.core.errors import NotFound
-from outreach.core.together import Answer, Ask, together
+from outreach.core.together import Answer, Ask, Question, asked, together
 from outreach.ledger.append import SEALED, Entry, record, unseal_many, unsealed
 from outreach.ledger.work import Work
 from outreach.messages.attached import Attached, attached_of
@@ -163,7 +163,7 @@ def ask_about(ask: Ask, work: Work, row: Any) -> About:
         ask(DECISIONS, message=row.id),
         ask(ON_ONE, submission=row.submission_id, message=row.id),
         ask(WISHES_AND_CONTACTS, client=row.client_id, message=row.id, most=LAST_CONTACTS),
-        ask(OWN_WORDS, **places([row]), **seen_by(work.actor.staff_id)),
+        ask(OWN_WORDS, places([row]) | seen_by(work.actor.staff_id)),
         ask(SOURCES, occurrence=row.occurrence_id) if row.sourced else None,
         ask(SEALED, ids=[row.payload_id]),
     )
@@ -252,16 +252,22 @@ def read_row(work: Work, message_id: UUID, within: UUID | None = None) -> Any:
 
     ``within``: the submission, where it is known. Raises NotFound beyond the actor's scope, or outside of it.
     """
-    wanted = {
+    return row_from(asked(work.conn, row_question(work, message_id, within)))
+
+
+def row_question(work: Work, message_id: UUID, within: UUID | None) -> Question:
+    """What ``read_row`` asks."""
+    wanted: dict[str, Any] = {
         "id": message_id,
         "actor": work.actor.staff_id,
         "now": clock.now(),
         "scope": reach(work.actor, Permission.READ_MESSAGES),
     }
-    if within is not None:
-        wanted["within"] = within
-    with together(work.conn) as ask:
-        answer = ask(_MESSAGE if within is None else _MESSAGE_WITHIN, **wanted)
+    return (_MESSAGE, wanted) if within is None else (_MESSAGE_WITHIN, wanted | {"within": within})
+
+
+def row_from(answer: Answer) -> Any:
+    """The row that ``row_question`` was answered. Raises NotFound when there is none."""
     found = answer.one_or_none()
     if found is None:
         raise NotFound("There is no such message that you may see.", mend="Look in the inbox again.")

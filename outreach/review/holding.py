@@ -13,11 +13,12 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, select, text, update
 
 from outreach.core import clock
-from outreach.core.access import Permission, require
+from outreach.core.access import Permission, reach, require
 from outreach.core.database import AnyRow
 from outreach.core.engine import defer
 from outreach.core.errors import BadInput, Conflict, NotFound, RuleBroken
 from outreach.core.ids import new_id
+from outreach.core.together import Question, asked
 from outreach.ledger.append import Entry, record, seal_bytes
 from outreach.ledger.work import Work
 from outreach.messages.states import State
@@ -174,11 +175,12 @@ def firm_submissions(work: Work, limit: int = 100) -> list[FirmLine]:
     """What head office has put up for clients of the actor's branches and has not wholly gone out, and what is held;
     what leaves first comes first."""
     require(work.actor, Permission.LEAD)
-    scope = work.actor.scope(Permission.LEAD)
-    rows = work.conn.execute(
-        _FIRM, {"scope": None if scope is None else list(scope), "limit": limit, "now": clock.now()}
-    ).all()
-    return [_line(row) for row in rows]
+    return [_line(row) for row in asked(work.conn, firm_question(work, limit)).rows]
+
+
+def firm_question(work: Work, limit: int = 100) -> Question:
+    """What ``firm_submissions`` asks."""
+    return _FIRM, {"scope": reach(work.actor, Permission.LEAD), "limit": limit, "now": clock.now()}
 
 
 _GO_ON = text(

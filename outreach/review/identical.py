@@ -3,7 +3,7 @@
 Counted under the locks of the decision itself: what is not what the actor confirmed is a Conflict, and nothing moves.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Protocol
@@ -15,6 +15,7 @@ from sqlalchemy.types import Uuid
 
 from outreach.core.access import Permission, in_reach, reach, require, visible
 from outreach.core.errors import BadInput, Conflict, NotFound, RuleBroken
+from outreach.core.together import Answer, Question, asked
 from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
 from outreach.messages.payload import Payload, from_bytes
@@ -62,14 +63,15 @@ def identical_to(work: Work, read: Detail) -> Identical | None:
     """The messages that are exactly this one, itself included; None when it does not wait for this actor, or alone."""
     if read.state != State.HELD.value or read.text_hash is None:
         return None
-    return identical_among(read, work.conn.execute(LIKE, like(work, read)).all())
+    found = asked(work.conn, identical_question(work, read))
+    return identical_from(found, read)
 
 
-def identical_among(read: Detail, rows: Iterable[Any]) -> Identical | None:
-    """``identical_to``, by what ``LIKE`` gave."""
+def identical_from(answer: Answer, read: Detail) -> Identical | None:
+    """``identical_to``, by what ``identical_question`` was answered."""
     if read.text_hash is None:
         return None
-    bounds = [Bound(*row) for row in rows]
+    bounds = [Bound(*row) for row in answer.rows]
     if len(bounds) < 2 or all(item.message_id != read.id for item in bounds):
         return None
     excerpt = _excerpt(read.payload) if read.payload else ""
@@ -94,7 +96,7 @@ def groups_of(work: Work, submission_id: UUID, limit: int = 20) -> list[Identica
         .having(func.count() > 1)
         .order_by(func.count().desc(), message.c.text_hash)
         .limit(limit),
-        there(work, about),
+        _there(work, about),
     ).all()
     made: list[tuple[bytes, list[Bound]]] = []
     for group in groups:
@@ -141,12 +143,13 @@ def return_identical(
 def unflagged_of(work: Work, about: Submission) -> Bulk:
     """The unflagged messages of a submission that wait for the actor and that the actor has opened in their present
     revision, or an exactly identical one."""
-    return bulk_of(work.conn.execute(UNFLAGGED, there(work, about)))
+    found = asked(work.conn, unflagged_question(work, about))
+    return unflagged_from(found)
 
 
-def bulk_of(rows: Iterable[Any]) -> Bulk:
-    """``unflagged_of``, by what ``UNFLAGGED`` gave."""
-    bounds = [Bound(*row) for row in rows]
+def unflagged_from(answer: Answer) -> Bulk:
+    """``unflagged_of``, by what ``unflagged_question`` was answered."""
+    bounds = [Bound(*row) for row in answer.rows]
     return Bulk(len(bounds), manifest_digest(bounds))
 
 
@@ -160,12 +163,12 @@ def approve_seen_unflagged(
     """
     require(work.actor, Permission.DECIDE)
     about = submission_for(work, submission_id, Permission.DECIDE, lock=True)
-    rows = lock_messages(work.conn, _UNFLAGGED, there(work, about))
+    rows = lock_messages(work.conn, _UNFLAGGED, _there(work, about))
     _check(rows, manifest_digest, confirmed)
     return approve(work, *_expected(rows))
 
 
-class _Read(Protocol):
+class Read(Protocol):
     """A row of ``message``, or what was read of one."""
 
     @property
@@ -186,13 +189,21 @@ def _row(work: Work, message_id: UUID) -> Row[Any]:
     return row
 
 
-def there(work: Work, about: Submission) -> dict[str, Any]:
-    """The parameters of ``UNFLAGGED``."""
+def identical_question(work: Work, read: Read) -> Question:
+    """What ``identical_to`` asks of a message that waits and whose text has a hash."""
+    return _BOUNDS_LIKE, _like(work, read)
+
+
+def unflagged_question(work: Work, about: Submission) -> Question:
+    """What ``unflagged_of`` asks."""
+    return _BOUNDS_UNFLAGGED, _there(work, about)
+
+
+def _there(work: Work, about: Submission) -> dict[str, Any]:
     return _within(work, about.id, about.scheduled_month)
 
 
-def like(work: Work, read: _Read) -> dict[str, Any]:
-    """The parameters of ``LIKE``."""
+def _like(work: Work, read: Read) -> dict[str, Any]:
     return _within(work, read.submission_id, read.scheduled_month) | {"like": read.id}
 
 
@@ -250,8 +261,8 @@ _UNFLAGGED = and_(
 )
 
 _BOUNDS = select(message.c.id, message.c.revision, message.c.digest).order_by(message.c.id)
-LIKE = _BOUNDS.where(_SAME)
-UNFLAGGED = _BOUNDS.where(_UNFLAGGED)
+_BOUNDS_LIKE = _BOUNDS.where(_SAME)
+_BOUNDS_UNFLAGGED = _BOUNDS.where(_UNFLAGGED)
 
 
 def _seen(work: Work, rows: Sequence[Row[Any]]) -> bool:
@@ -273,7 +284,7 @@ def _locked_identical(work: Work, message_id: UUID, manifest_digest: bytes, conf
     before = _row(work, message_id)
     submission_for(work, before.submission_id, Permission.DECIDE, lock=True)
     row = _row(work, message_id)
-    rows = lock_messages(work.conn, _SAME, like(work, row)) if row.text_hash is not None else []
+    rows = lock_messages(work.conn, _SAME, _like(work, row)) if row.text_hash is not None else []
     _check(rows, manifest_digest, confirmed)
     return rows
 

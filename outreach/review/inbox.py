@@ -4,7 +4,8 @@ Alerts on top, then what is due first; paged by key. Three queries a page, whate
 is kept (``tally``), not counted.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -30,13 +31,17 @@ from sqlalchemy import (
 from outreach.core import clock
 from outreach.core.access import Permission, Role, in_reach, reach, visible
 from outreach.core.errors import BadInput
+from outreach.core.together import Answer, Question, asked, together
 from outreach.ledger.work import Work
 from outreach.messages.tables import message
 from outreach.review.claims import Claim
 from outreach.review.filters import HELD, Filters, days, narrowed
+from outreach.review.holding import firm_question
 from outreach.review.lines import EXCERPT, Line, LinePage, list_messages
+from outreach.review.material import material_question
 from outreach.review.policies import policy_for
 from outreach.review.reading import STILL
+from outreach.review.remarks import open_questions_question
 from outreach.review.submissions import REACHED, Submission
 from outreach.review.tables import submission, submission_tally
 from outreach.review.tally import MEASURES, summed
@@ -122,6 +127,39 @@ class Counts:
     late: int
 
 
+@dataclass(frozen=True)
+class Inbox:
+    """The page of the list, the header's numbers, and how much else there is to look at: what head office put up for
+    the actor's clients, material to read, compliance's questions (0 unless ``beside`` was asked for)."""
+
+    page: WaitingPage
+    counts: Counts
+    from_head_office: int
+    material: int
+    questions: int
+
+
+def inbox_of(
+    work: Work, filters: Filters | None, after_key: str | None, limit: int, *, beside: bool
+) -> Inbox:
+    """The inbox, in two round trips. Raises as ``list_waiting``."""
+    actor = work.actor
+    leads = beside and actor.may(Permission.LEAD)
+    branches_only = leads and actor.scope(Permission.DECIDE) is not None
+    answers = beside and Role.COMPLIANCE in actor.roles()
+    page, numbered = list_question(work, filters, limit + 1, after_key), counts_question(work)
+    with together(work.conn) as ask:
+        ids = ask(*page)
+        numbers = ask(*numbered)
+        firm = ask(*firm_question(work)) if branches_only else None
+        material = (
+            ask(*material_question(work)) if leads and actor.in_own_right().may(Permission.LEAD) else None
+        )
+        questions = ask(*open_questions_question(work)) if answers else None
+    others = (len(one.rows) if one else 0 for one in (firm, material, questions))
+    return Inbox(page_from(ids, work, limit), counts_from(numbers), *others)
+
+
 def list_waiting(
     work: Work, filters: Filters | None = None, after_key: str | None = None, limit: int = 50
 ) -> WaitingPage:
@@ -130,21 +168,27 @@ def list_waiting(
     ``after_key`` is ``next_after`` of the page before. Raises BadInput when it is not, and for a filter that has no
     such value.
     """
-    ids = waiting_ids(work, filters, limit + 1, after_key)
+    ids = asked(work.conn, list_question(work, filters, limit + 1, after_key))
+    return page_from(ids, work, limit)
+
+
+def page_from(answer: Answer, work: Work, limit: int) -> WaitingPage:
+    """The page whose ids ``list_question`` was answered, one more than ``limit`` where there are more."""
+    ids = [row.id for row in answer.rows]
     shown = ids[:limit]
     if not shown:
         return WaitingPage((), None)
-    wanted = {
-        "ids": shown,
-        "now": clock.now(),
-        "still": clock.now() - STILL,
-        "actor": work.actor.staff_id,
-        "scope": reach(work.actor, Permission.READ_MESSAGES),
-    }
-    rows = {row["id"]: row for row in work.conn.execute(_DRESSED, wanted).mappings()}
-    turns, rules = _turns(work, list(rows.values())), _rules(work, rows.values())
+    scope, now = reach(work.actor, Permission.READ_MESSAGES), clock.now()
+    with together(work.conn) as ask:
+        dressed = ask(_DRESSED, ids=shown, now=now, still=now - STILL, actor=work.actor.staff_id, scope=scope)
+        named = ask(_RULES, ids=shown, most=LOOKED_AT, scope=scope)
+    rows = {row.id: row for row in dressed.rows}
+    rules: dict[UUID, list[tuple[str, int]]] = defaultdict(list)
+    for row in named.rows:
+        rules[row.submission_id].append((row.rule, row.n))
+    turns = _turns(work, list(rows.values()))
     # What was decided between the two looks is not there any more.
-    items = tuple(_waiting(work, rows[one], turns[one], rules.get(one, [])) for one in shown if one in rows)
+    items = tuple(_waiting(work, rows[one], turns[one], rules[one]) for one in shown if one in rows)
     return WaitingPage(items, _key_of(items[-1].submission) if len(ids) > limit and items else None)
 
 
@@ -153,6 +197,14 @@ def waiting_ids(
 ) -> list[UUID]:
     """The submissions of the list from a key on, in its order, without what the list shows of each. Raises BadInput
     as ``list_waiting``."""
+    ids = asked(work.conn, list_question(work, filters, limit, after_key))
+    return [row.id for row in ids.rows]
+
+
+def list_question(
+    work: Work, filters: Filters | None = None, limit: int = 200, after_key: str | None = None
+) -> Question:
+    """What ``waiting_ids`` asks. Raises BadInput."""
     wanted: dict[str, Any] = {
         "scope": reach(work.actor, Permission.READ_MESSAGES),
         "most": limit,
@@ -160,11 +212,9 @@ def waiting_ids(
     }
     if after_key is not None:
         wanted["rank"], wanted["due_by"], wanted["last"] = _key(after_key)
-    listed = listed_for(work)
+    mine = listed_for(work)
     statement = _page(filters or Filters(), after_key is not None)
-    if listed is not None:
-        statement = statement.where(listed)
-    return list(work.conn.execute(statement, wanted).scalars())
+    return statement if mine is None else statement.where(mine), wanted
 
 
 @lru_cache(maxsize=256)
@@ -198,10 +248,19 @@ def _page(filters: Filters, further: bool) -> Select[Any]:
 
 def counts(work: Work) -> Counts:
     """The header's numbers, for what the actor has the permission to decide."""
-    listed = listed_for(work)
-    statement = _COUNTS if listed is None else _COUNTS.where(listed)
+    return counts_from(asked(work.conn, counts_question(work)))
+
+
+def counts_question(work: Work) -> Question:
+    """What ``counts`` asks."""
+    mine = listed_for(work)
     wanted = {"scope": reach(work.actor, Permission.DECIDE), "now": clock.now()}
-    row = work.conn.execute(statement, wanted).one()
+    return _COUNTS if mine is None else _COUNTS.where(mine), wanted
+
+
+def counts_from(answer: Answer) -> Counts:
+    """``counts``, by what ``counts_question`` was answered."""
+    row = answer.rows[0]
     return Counts(row.waiting, row.flagged, row.urgent, row.late)
 
 
@@ -250,33 +309,18 @@ _DRESSED = text(
 )
 
 
-def _rules(work: Work, rows: Iterable[Any]) -> dict[UUID, list[tuple[str, int]]]:
-    """Of each submission with findings: the rules, and how many messages each, in the first of its flagged messages."""
-    flagged = [row for row in rows if row["flagged"] > 0]
-    if not flagged:
-        return {}
-    wanted = {
-        "ids": [row["id"] for row in flagged],
-        "months": [row["scheduled_month"] for row in flagged],
-        "most": LOOKED_AT,
-        "scope": reach(work.actor, Permission.READ_MESSAGES),
-    }
-    found: dict[UUID, list[tuple[str, int]]] = {}
-    for row in work.conn.execute(_RULES, wanted):
-        found.setdefault(row.submission_id, []).append((row.rule, row.n))
-    return found
-
-
+# Of each submission with findings: the rules, and how many messages each, in the first of its flagged messages.
 _RULES = text(
     """
     SELECT s.id AS submission_id, named.rule #>> '{}' AS rule, count(DISTINCT f.id) AS n
-      FROM unnest(CAST(:ids AS uuid[]), CAST(:months AS date[])) AS s(id, month)
+      FROM submission s
       JOIN LATERAL (
             SELECT m.id, m.findings FROM message m
-             WHERE m.submission_id = s.id AND m.scheduled_month = s.month AND m.state = 'held' AND m.flagged
+             WHERE m.submission_id = s.id AND m.scheduled_month = s.scheduled_month AND m.state = 'held' AND m.flagged
                AND (CAST(:scope AS uuid[]) IS NULL OR m.branch_id = ANY(:scope))
              LIMIT :most) f ON true
       JOIN LATERAL jsonb_path_query(f.findings, '$[*] ? (@.severity != "hint").rule') AS named(rule) ON true
+     WHERE s.id = ANY(:ids)
      GROUP BY s.id, named.rule
     """
 )
@@ -287,9 +331,9 @@ def _turns(work: Work, rows: Sequence[Any]) -> dict[UUID, tuple[int, tuple[Turn,
 
     Only where there are several is anything asked of the messages.
     """
-    policies = {row["policy_version_id"]: None for row in rows}
+    policies = {row.policy_version_id: None for row in rows}
     steps = {version_id: policy_for(work.conn, version_id).steps for version_id in policies}
-    several = [row["id"] for row in rows if len(steps[row["policy_version_id"]]) > 1]
+    several = [row.id for row in rows if len(steps[row.policy_version_id]) > 1]
     endorsed: dict[UUID, dict[int, int]] = {}
     if several:
         counted = select(message.c.submission_id, message.c.endorsed, func.count().label("n")).where(
@@ -301,10 +345,10 @@ def _turns(work: Work, rows: Sequence[Any]) -> dict[UUID, tuple[int, tuple[Turn,
             endorsed.setdefault(row.submission_id, {})[row.endorsed] = row.n
     found: dict[UUID, tuple[int, tuple[Turn, ...]]] = {}
     for row in rows:
-        roles = steps[row["policy_version_id"]]
-        waiting = endorsed.get(row["id"]) or {0: row["held"] - row["alternatives"]}
+        roles = steps[row.policy_version_id]
+        waiting = endorsed.get(row.id) or {0: row.held - row.alternatives}
         turns = tuple(Turn(at + 1, roles[min(at, len(roles) - 1)], n) for at, n in sorted(waiting.items()))
-        found[row["id"]] = (len(roles), turns)
+        found[row.id] = (len(roles), turns)
     return found
 
 
@@ -312,26 +356,26 @@ def _waiting(
     work: Work, row: Any, turns: tuple[int, tuple[Turn, ...]], rules: Sequence[tuple[str, int]]
 ) -> Waiting:
     claim = None
-    if row["claimer_name"] is not None:
-        mine = row["claimed_by"] == work.actor.staff_id
-        claim = Claim(row["claimed_by"], row["claimer_name"], row["claimed_until"], mine)
+    if row.claimer_name is not None:
+        mine = row.claimed_by == work.actor.staff_id
+        claim = Claim(row.claimed_by, row.claimer_name, row.claimed_until, mine)
     return Waiting(
-        submission=Submission(**{name: row[name] for name in _SUBMISSION_FIELDS}),
-        author_name=row["author_name"],
-        branch=row["branch"],
-        branch_en=row["branch_en"],
-        waiting=row["held"] - row["alternatives"],
-        alternatives=row["alternatives"],
-        flagged=row["flagged"],
-        blocked=row["blocked"],
-        decided=row["decided"],
-        personal=row["personal"],
-        skipped=row["skipped"],
+        submission=Submission(**{name: getattr(row, name) for name in _SUBMISSION_FIELDS}),
+        author_name=row.author_name,
+        branch=row.branch,
+        branch_en=row.branch_en,
+        waiting=row.held - row.alternatives,
+        alternatives=row.alternatives,
+        flagged=row.flagged,
+        blocked=row.blocked,
+        decided=row.decided,
+        personal=row.personal,
+        skipped=row.skipped,
         rules=tuple(sorted(rules, key=lambda pair: (-pair[1], pair[0]))),
         claim=claim,
-        questions=row["questions"],
-        stopped_by=row["stopper_name"],
-        readers=tuple(row["readers"]),
+        questions=row.questions,
+        stopped_by=row.stopper_name,
+        readers=tuple(row.readers),
         turns=turns[1],
         steps=turns[0],
     )

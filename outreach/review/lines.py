@@ -3,6 +3,7 @@
 Bodies are unsealed for the page that is shown only.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import cache
@@ -26,6 +27,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.core.access import Permission, Role, in_reach, reach
 from outreach.core.errors import BadInput
+from outreach.core.together import Answer, Question, asked
 from outreach.ledger.append import Entry, record, unseal_many
 from outreach.ledger.work import Work
 from outreach.messages.payload import from_bytes
@@ -109,17 +111,18 @@ def _there(work: Work, submission_id: UUID, month: date) -> dict[str, Any]:
 def beside(work: Work, about: Submission, read: Ranked) -> tuple[UUID | None, UUID | None]:
     """The waiting messages before and after one in its submission's list, as far as the actor may see; None at its
     ends."""
-    found = work.conn.execute(BESIDE, place_of(work, about.id, about.scheduled_month, read)).one()
-    return found.before, found.after
+    found = asked(work.conn, beside_question(work, about.id, about.scheduled_month, read))
+    before, after = found.rows[0]
+    return before, after
 
 
-def place_of(work: Work, submission_id: UUID, month: date, read: Ranked) -> dict[str, Any]:
-    """A message's place in its submission's list, as the parameters of ``BESIDE``."""
+def beside_question(work: Work, submission_id: UUID, month: date, read: Ranked) -> Question:
+    """What ``beside`` asks: one row with both."""
     rank = 0 if read.blocked else 1 if read.flagged else 2
-    return _there(work, submission_id, month) | {"rank": rank, "last": read.id}
+    return _BESIDE, _there(work, submission_id, month) | {"rank": rank, "last": read.id}
 
 
-BESIDE = select(
+_BESIDE = select(
     _WAITS.where(_PLACE < _KEY).order_by(_RANK.desc(), message.c.id.desc()).scalar_subquery().label("before"),
     _WAITS.where(_PLACE > _KEY).order_by(_RANK, message.c.id).scalar_subquery().label("after"),
 )
@@ -161,21 +164,44 @@ def list_messages(
     Raises NotFound beyond the actor's scope, BadInput for a key that is not ``next_after`` of a page.
     """
     about = submission_for(work, submission_id)
+    found = asked(work.conn, lines_question(work, about, after, limit, states))
+    bodies = unseal_many(work, sealed_in(found, limit))
+    return lines_from(found, work, about, bodies, limit)
+
+
+def lines_question(
+    work: Work,
+    about: Submission,
+    after: str | None,
+    limit: int,
+    states: tuple[State, ...] = (State.HELD,),
+) -> Question:
+    """What ``list_messages`` asks. Raises BadInput."""
     wanted = _there(work, about.id, about.scheduled_month) | {"most": limit + 1}
-    statement = _lines(states == (State.HELD,), after is not None)
     if states != (State.HELD,):
         wanted["states"] = [state.value for state in states]
     if after is not None:
         wanted["rank"], wanted["last"] = _message_key(after)
-    rows = work.conn.execute(statement, wanted).all()
-    shown = rows[:limit]
-    if shown and Role.COMPLIANCE in work.actor.roles():
-        fields = {"object": "submission", "purpose": "review", "submission_id": submission_id}
+    return _lines(states == (State.HELD,), after is not None), wanted
+
+
+def sealed_in(found: Answer, limit: int) -> list[UUID]:
+    """The sealed bodies that ``lines_from`` needs."""
+    return [row.payload_id for row in found.rows[:limit]]
+
+
+def lines_from(
+    found: Answer, work: Work, about: Submission, bodies: Mapping[UUID, bytes], limit: int
+) -> LinePage:
+    """The page whose rows ``lines_question`` was answered, one more than ``limit`` where there are more; ``bodies``:
+    what they say. That compliance read how they begin is recorded."""
+    rows = found.rows[:limit]
+    if rows and Role.COMPLIANCE in work.actor.roles():
+        fields = {"object": "submission", "purpose": "review", "submission_id": about.id}
         record(work, Entry("view", fields, branch_id=about.branch_id))
-    bodies = unseal_many(work, [row.payload_id for row in shown])
-    items = tuple(_line(row, bodies.get(row.payload_id)) for row in shown)
-    more = len(rows) > limit
-    return LinePage(items, f"{shown[-1].rank}~{shown[-1].id}" if more else None, about)
+    items = tuple(_line(row, bodies.get(row.payload_id)) for row in rows)
+    more = len(found.rows) > limit
+    return LinePage(items, f"{rows[-1].rank}~{rows[-1].id}" if more else None, about)
 
 
 @cache

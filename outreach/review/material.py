@@ -18,6 +18,7 @@ from outreach.core import clock
 from outreach.core.access import Permission, Role, in_reach, reach, require
 from outreach.core.errors import BadInput, Conflict, Forbidden, NotFound, RuleBroken
 from outreach.core.ids import new_id
+from outreach.core.together import Question, asked
 from outreach.ledger.append import Entry, record, seal_bytes
 from outreach.ledger.work import Work
 from outreach.messages.attachments import Contents, read_contents, take_attachment
@@ -198,22 +199,15 @@ def may_withdraw(work: Work, one: Material) -> bool:
 
 def material_waiting(work: Work, limit: int = 50) -> list[Material]:
     """What waits for these eyes, the oldest first; nothing for who may not decide."""
-    wanted = _to_read(work, limit)
+    wanted = [row.id for row in asked(work.conn, material_question(work, limit)).rows]
     found = {one.id: one for one in list_material(work, ("held",), limit=500)} if wanted else {}
     return [found[one] for one in wanted if one in found]
 
 
-def count_material_waiting(work: Work, most: int = 50) -> int:
-    """How many of ``material_waiting`` there are, up to ``most``."""
-    return len(_to_read(work, most))
-
-
-def _to_read(work: Work, limit: int) -> Sequence[UUID]:
+def material_question(work: Work, limit: int = 50) -> Question:
+    """What ``material_waiting`` asks: the ids."""
     own = work.actor.in_own_right()
-    if not own.may(Permission.LEAD):
-        return ()
-    wanted = {"actor": own.staff_id, "scope": reach(own, Permission.LEAD), "most": limit}
-    return work.conn.execute(_TO_READ, wanted).scalars().all()
+    return _TO_READ, {"actor": own.staff_id, "scope": reach(own, Permission.LEAD), "most": limit}
 
 
 def material_file(work: Work, material_id: UUID) -> Contents:

@@ -3,32 +3,30 @@
 That the actor reads it is noted, and what they were shown counts as seen from then on.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
-from outreach.core.together import Answer, Ask, together
+from outreach.core.together import together
+from outreach.ledger.append import SEALED, unsealed
 from outreach.ledger.work import Work
 from outreach.messages.states import State
-from outreach.review.detail import About, Detail, ask_about, detail_of, read_row
+from outreach.review.detail import Detail, ask_about, detail_of, read_row, row_from, row_question
 from outreach.review.filters import Filters
 from outreach.review.identical import (
-    LIKE,
-    UNFLAGGED,
     Bulk,
     Identical,
-    bulk_of,
-    identical_among,
-    like,
-    there,
+    identical_from,
+    identical_question,
+    unflagged_from,
+    unflagged_question,
 )
-from outreach.review.inbox import waiting_ids
-from outreach.review.lines import BESIDE, LinePage, list_messages, place_of
-from outreach.review.reading import NOTED, READERS, Reader, beside_whom, note_reading, noted
-from outreach.review.seen import SEEN, Since, changed_since, seen_now
-from outreach.review.submissions import Submission
+from outreach.review.inbox import list_question
+from outreach.review.lines import LinePage, beside_question, lines_from, lines_question, sealed_in
+from outreach.review.reading import Reader, note_question, note_reading, readers_from, readers_question
+from outreach.review.seen import Since, changed_since, seen_question
+from outreach.review.submissions import submission_for
 
 AROUND = 100  # submissions among which the one before and the one after are looked for
 
@@ -64,10 +62,7 @@ class OpenedSubmission:
 
 def open_message(work: Work, submission_id: UUID, message_id: UUID, locale: str) -> Opened:
     """Open one message of a submission. Raises NotFound beyond the actor's scope, or outside of the submission."""
-    row = read_row(work, message_id, submission_id)
-    with together(work.conn) as ask:
-        asked = _ask(ask, work, row)
-    return _opened(work, row, asked, locale)
+    return _open(work, read_row(work, message_id, submission_id), locale)
 
 
 def open_submission(
@@ -83,62 +78,54 @@ def open_submission(
 
     ``within``: what the list was narrowed to. Raises as ``open_message`` and ``lines.list_messages``.
     """
-    lines = list_messages(work, submission_id, after, limit)
-    head = lines.submission
-    chosen = message_id or (lines.items[0].id if lines.items else None)
-    row = read_row(work, chosen, submission_id) if chosen else None
-    if row is None:
-        note_reading(work, submission_id)
+    head = submission_for(work, submission_id)
+    beside, page = list_question(work, within, AROUND), lines_question(work, head, after, limit)
     with together(work.conn) as ask:
-        asked = _ask(ask, work, row) if row is not None else None
-        readers = ask(READERS, **beside_whom(work, head))
-        unflagged = ask(UNFLAGGED, **there(work, head)) if head.mode == "each" else None
-    before, following = around(work, head, within)
+        found = ask(*page)
+        ids = ask(*beside)
+        readers = ask(*readers_question(work, head))
+        unflagged = ask(*unflagged_question(work, head)) if head.mode == "each" else None
+    chosen = message_id or (found.rows[0].id if found.rows else None)
+    with together(work.conn) as ask:
+        bodies = ask(SEALED, ids=sealed_in(found, limit))
+        row = ask(*row_question(work, chosen, submission_id)) if chosen else None
+    message = _open(work, row_from(row), locale) if row else None
+    if message is None:
+        note_reading(work, submission_id)
+    before, following = around(head.id, [one.id for one in ids.rows])
     return OpenedSubmission(
-        lines=lines,
-        message=_opened(work, row, asked, locale) if asked else None,
-        readers=[Reader(*one) for one in readers.rows],
-        opened_ones=bulk_of(unflagged.rows) if unflagged else None,
+        lines=lines_from(found, work, head, unsealed(work, bodies.rows), limit),
+        message=message,
+        readers=readers_from(readers),
+        opened_ones=unflagged_from(unflagged) if unflagged else None,
         before=before,
         after=following,
     )
 
 
-@dataclass(frozen=True)
-class _Asked:
-    about: About
-    like: Answer | None
-    beside: Answer
+def around(submission_id: UUID, ids: Sequence[UUID]) -> tuple[UUID | None, UUID | None]:
+    """The submissions before and after one in a list."""
+    if submission_id not in ids:
+        return None, ids[0] if ids else None
+    at = ids.index(submission_id)
+    return ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None
 
 
-def _ask(ask: Ask, work: Work, row: Any) -> _Asked:
-    asked = _Asked(
-        ask_about(ask, work, row),
-        ask(LIKE, **like(work, row)) if row.state == State.HELD.value and row.text_hash else None,
-        ask(BESIDE, **place_of(work, row.submission_id, row.scheduled_month, row)),
-    )
-    if work.actor.staff_id is not None:
-        ask(NOTED, **noted(work, row.submission_id, row.id))
-        ask(SEEN, **seen_now(work, row.id, row.revision, Jsonb(row.findings)))
-    return asked
-
-
-def _opened(work: Work, row: Any, asked: _Asked, locale: str) -> Opened:
-    detail = detail_of(work, row, asked.about, locale)
-    beside = asked.beside.rows[0]
+def _open(work: Work, row: Any, locale: str) -> Opened:
+    alike = row.state == State.HELD.value and row.text_hash is not None
+    with together(work.conn) as ask:
+        about = ask_about(ask, work, row)
+        same = ask(*identical_question(work, row)) if alike else None
+        beside = ask(*beside_question(work, row.submission_id, row.scheduled_month, row))
+        if work.actor.staff_id is not None:
+            ask(*note_question(work, row.submission_id, row.id))
+            ask(*seen_question(work, row.id, row.revision, row.findings))
+    detail = detail_of(work, row, about, locale)
+    before, after = beside.rows[0]
     return Opened(
         detail,
         changed_since(work, detail),
-        identical_among(detail, asked.like.rows) if asked.like else None,
-        beside.before,
-        beside.after,
+        identical_from(same, detail) if same else None,
+        before,
+        after,
     )
-
-
-def around(work: Work, head: Submission, within: Filters) -> tuple[UUID | None, UUID | None]:
-    """The submissions before and after this one in the list that it was opened from."""
-    ids = waiting_ids(work, within, AROUND)
-    if head.id not in ids:
-        return None, ids[0] if ids else None
-    at = ids.index(head.id)
-    return ids[at - 1] if at else None, ids[at + 1] if at + 1 < len(ids) else None

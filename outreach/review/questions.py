@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any, Protocol
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Row, Uuid, and_, any_, bindparam, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 
 from outreach.core.errors import RuleBroken
 from outreach.ledger.work import Work
@@ -146,29 +147,29 @@ def asked_about(work: Work, submission_id: UUID) -> bool:
 
 def _standing(work: Work, submission_ids: set[UUID]) -> list[Row[Any]]:
     """Open questions, and objections that no later answer about the same took back; questions first."""
-    later = remark.alias("later")
-    taken_back = exists().where(
-        later.c.submission_id == remark.c.submission_id,
-        later.c.message_id.is_not_distinct_from(remark.c.message_id),
-        later.c.kind == "answer",
-        later.c.objects.is_(False),
-        later.c.at > remark.c.at,
+    return list(work.conn.execute(_AGAINST, {"ids": sorted(submission_ids)}))
+
+
+_LATER = remark.alias("later")
+_TAKEN_BACK = exists().where(
+    _LATER.c.submission_id == remark.c.submission_id,
+    _LATER.c.message_id.is_not_distinct_from(remark.c.message_id),
+    _LATER.c.kind == "answer",
+    _LATER.c.objects.is_(False),
+    _LATER.c.at > remark.c.at,
+)
+_AGAINST = (
+    select(remark.c.submission_id, remark.c.message_id, remark.c.kind, remark.c.at, staff.c.name.label("who"))
+    .join(staff, staff.c.id == remark.c.staff_id)
+    .where(
+        remark.c.submission_id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+        or_(
+            and_(remark.c.kind == "question", remark.c.closed_at.is_(None)),
+            and_(remark.c.kind == "answer", remark.c.objects, ~_TAKEN_BACK),
+        ),
     )
-    query = (
-        select(
-            remark.c.submission_id, remark.c.message_id, remark.c.kind, remark.c.at, staff.c.name.label("who")
-        )
-        .join(staff, staff.c.id == remark.c.staff_id)
-        .where(
-            among(remark.c.submission_id, submission_ids),
-            or_(
-                and_(remark.c.kind == "question", remark.c.closed_at.is_(None)),
-                and_(remark.c.kind == "answer", remark.c.objects, ~taken_back),
-            ),
-        )
-        .order_by(remark.c.kind.desc(), remark.c.at)
-    )
-    return list(work.conn.execute(query))
+    .order_by(remark.c.kind.desc(), remark.c.at)
+)
 
 
 def _written_at(work: Work, rows: Sequence[Row[Any]]) -> dict[UUID, datetime]:

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import text
@@ -10,6 +9,7 @@ from sqlalchemy import text
 from outreach.core import clock
 from outreach.core.access import Permission, reach
 from outreach.core.errors import NotFound
+from outreach.core.together import Answer, Question, asked
 from outreach.ledger.work import Work
 from outreach.review.submissions import Submission
 
@@ -30,13 +30,14 @@ def note_reading(work: Work, submission_id: UUID, message_id: UUID | None = None
     """Note that the actor reads this now: one statement. Raises NotFound beyond the actor's scope."""
     if work.actor.staff_id is None:
         return
-    if work.conn.execute(NOTED, noted(work, submission_id, message_id)).first() is None:
+    noted = asked(work.conn, note_question(work, submission_id, message_id))
+    if noted.one_or_none() is None:
         raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
 
 
-def noted(work: Work, submission_id: UUID, message_id: UUID | None) -> dict[str, Any]:
-    """The parameters of ``NOTED``."""
-    return {
+def note_question(work: Work, submission_id: UUID, message_id: UUID | None) -> Question:
+    """What ``note_reading`` asks: the reader's id, nothing where they may not see it."""
+    return _NOTE, {
         "who": work.actor.staff_id,
         "submission": submission_id,
         "message": message_id,
@@ -46,7 +47,7 @@ def noted(work: Work, submission_id: UUID, message_id: UUID | None) -> dict[str,
 
 
 # What may not be seen is not read either.
-NOTED = text(
+_NOTE = text(
     """
     INSERT INTO reading (staff_id, submission_id, message_id, at)
     SELECT CAST(:who AS uuid), s.id, CAST(:message AS uuid), CAST(:at AS timestamptz)
@@ -72,12 +73,18 @@ def readers_of(work: Work, about: Submission) -> list[Reader]:
 
     Of the firm's, only those on it as a whole or on messages that the actor may see.
     """
-    return [Reader(*row) for row in work.conn.execute(READERS, beside_whom(work, about))]
+    found = asked(work.conn, readers_question(work, about))
+    return readers_from(found)
 
 
-def beside_whom(work: Work, about: Submission) -> dict[str, Any]:
-    """The parameters of ``READERS``."""
-    return {
+def readers_from(answer: Answer) -> list[Reader]:
+    """``readers_of``, by what ``readers_question`` was answered."""
+    return [Reader(*row) for row in answer.rows]
+
+
+def readers_question(work: Work, about: Submission) -> Question:
+    """What ``readers_of`` asks."""
+    return _READERS, {
         "who": work.actor.staff_id,
         "submission": about.id,
         "month": about.scheduled_month,
@@ -86,7 +93,7 @@ def beside_whom(work: Work, about: Submission) -> dict[str, Any]:
     }
 
 
-READERS = text(
+_READERS = text(
     """
     SELECT r.staff_id, s.name, r.message_id, r.at
       FROM reading r JOIN staff s ON s.id = r.staff_id

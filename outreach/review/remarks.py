@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, bindparam, exists, insert, or_, select, true, update
+from sqlalchemy import ColumnElement, Integer, Row, and_, bindparam, exists, insert, or_, select, true, update
 
 from outreach.core import clock
 from outreach.core.access import Permission, Role, reach, require, visible
@@ -18,6 +18,7 @@ from outreach.core.database import AnyRow
 from outreach.core.errors import BadInput, Conflict, Forbidden, NotFound
 from outreach.core.events import QuestionAnswered, QuestionAsked, publish
 from outreach.core.ids import new_id
+from outreach.core.together import Question, asked
 from outreach.ledger.append import Entry, record, seal_bytes, unseal_many
 from outreach.ledger.work import Work
 from outreach.messages.states import State
@@ -181,28 +182,7 @@ def open_questions(work: Work, limit: int = 50) -> list[OpenQuestion]:
     """What waits for compliance's answer, what is needed first on top. Raises Forbidden for all but compliance."""
     if Role.COMPLIANCE not in work.actor.roles():
         raise Forbidden("These questions are compliance's.", mend="Look in the inbox.")
-    query = (
-        select(
-            remark,
-            staff.c.name.label("who"),
-            submission.c.title,
-            submission.c.due_by,
-            submission.c.urgent,
-            branch.c.name.label("branch"),
-            branch.c.name_en.label("branch_en"),
-        )
-        .join(submission, submission.c.id == remark.c.submission_id)
-        .join(staff, staff.c.id == remark.c.staff_id)
-        .outerjoin(branch, branch.c.id == submission.c.branch_id)
-        .where(
-            remark.c.kind == "question",
-            remark.c.closed_at.is_(None),
-            REACHED,
-        )
-        .order_by(submission.c.urgent.desc(), submission.c.due_by, remark.c.id)
-        .limit(limit)
-    )
-    rows = work.conn.execute(query, {"scope": reach(work.actor, Permission.READ_MESSAGES)}).all()
+    rows = asked(work.conn, open_questions_question(work, limit)).rows
     bodies = unseal_many(work, [row.sealed_id for row in rows])
     return [
         OpenQuestion(
@@ -220,6 +200,30 @@ def open_questions(work: Work, limit: int = 50) -> list[OpenQuestion]:
         )
         for row in rows
     ]
+
+
+def open_questions_question(work: Work, limit: int = 50) -> Question:
+    """What ``open_questions`` asks."""
+    return _OPEN_QUESTIONS, {"scope": reach(work.actor, Permission.READ_MESSAGES), "most": limit}
+
+
+_OPEN_QUESTIONS = (
+    select(
+        remark,
+        staff.c.name.label("who"),
+        submission.c.title,
+        submission.c.due_by,
+        submission.c.urgent,
+        branch.c.name.label("branch"),
+        branch.c.name_en.label("branch_en"),
+    )
+    .join(submission, submission.c.id == remark.c.submission_id)
+    .join(staff, staff.c.id == remark.c.staff_id)
+    .outerjoin(branch, branch.c.id == submission.c.branch_id)
+    .where(remark.c.kind == "question", remark.c.closed_at.is_(None), REACHED)
+    .order_by(submission.c.urgent.desc(), submission.c.due_by, remark.c.id)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 def _check_message(work: Work, submission_id: UUID, message_id: UUID | None) -> AnyRow | None:

@@ -10,6 +10,7 @@ from psycopg.types.json import Jsonb
 from sqlalchemy.dialects.postgresql import insert
 
 from outreach.core import clock
+from outreach.core.together import Question, together
 from outreach.ledger.append import unseal_many
 from outreach.ledger.work import Work
 from outreach.messages.findings import Finding
@@ -77,30 +78,27 @@ def mark_seen(work: Work, reads: Sequence[Detail]) -> None:
     """Note that the actor was shown these messages as they were read: in that revision, with those findings."""
     if work.actor.staff_id is None or not reads:
         return
-    work.conn.execute(
-        SEEN,
-        [
-            seen_now(work, read.id, read.revision, [finding.to_json() for finding in read.findings])
-            for read in reads
-        ],
-    )
+    with together(work.conn) as ask:
+        for read in reads:
+            findings = [finding.to_json() for finding in read.findings]
+            ask(*seen_question(work, read.id, read.revision, findings))
 
 
-def seen_now(
-    work: Work, message_id: UUID, revision: int, findings: Sequence[Mapping[str, Any]] | Jsonb
-) -> dict[str, Any]:
-    """The parameters of ``SEEN``."""
-    return {
+def seen_question(
+    work: Work, message_id: UUID, revision: int, findings: Sequence[Mapping[str, Any]]
+) -> Question:
+    """What ``mark_seen`` asks for each; it answers nothing."""
+    return _SEEN, {
         "staff_id": work.actor.staff_id,
         "message_id": message_id,
         "revision": revision,
-        "findings": findings,
+        "findings": Jsonb(findings),
         "at": clock.now(),
     }
 
 
 _NEW = insert(message_seen)
-SEEN = _NEW.on_conflict_do_update(
+_SEEN = _NEW.on_conflict_do_update(
     index_elements=[message_seen.c.staff_id, message_seen.c.message_id],
     set_={"revision": _NEW.excluded.revision, "findings": _NEW.excluded.findings, "at": _NEW.excluded.at},
 )

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, func, or_, select, text
 from outreach.core.access import Permission, in_reach, reach, visible
 from outreach.core.errors import NotFound
 from outreach.core.events import SubmissionHeld
+from outreach.core.together import Answer, together
 from outreach.ledger.work import Work
 from outreach.messages.states import WAITING
 from outreach.messages.tables import message
@@ -78,10 +79,12 @@ def submission_for(
     Raises NotFound beyond the actor's scope (P7).
     """
     wanted = {"id": submission_id, "scope": reach(work.actor, permission)}
-    row = work.conn.execute(_LOCKED if lock else _ONE, wanted).mappings().one_or_none()
+    with together(work.conn) as ask:
+        found = ask(_LOCKED if lock else _ONE, wanted)
+    row = found.one_or_none()
     if row is None:
         raise NotFound("There is no such submission that you may see.", mend="Look in the inbox again.")
-    return Submission(**row)
+    return Submission(*row)
 
 
 # One of those in REACHED.
@@ -114,13 +117,19 @@ def submission_of(work: Work, message_id: UUID) -> UUID:
 def lock_submissions(work: Work, submission_ids: Iterable[UUID]) -> dict[UUID, Submission]:
     """Lock submissions in the order of their ids, as every service of review does before it locks messages,
     so that no two decisions ever wait for each other in a ring."""
-    rows = work.conn.execute(
-        select(submission)
-        .where(submission.c.id.in_(sorted(set(submission_ids))))
-        .order_by(submission.c.id)
-        .with_for_update(key_share=True)
-    ).mappings()
-    return {row["id"]: Submission(**row) for row in rows}
+    with together(work.conn) as ask:
+        locked = ask(LOCK_SUBMISSIONS, ids=sorted(set(submission_ids)))
+    return locked_submissions(locked)
+
+
+LOCK_SUBMISSIONS = text(
+    f"SELECT {_COLUMNS} FROM submission s WHERE s.id = ANY(:ids) ORDER BY s.id FOR NO KEY UPDATE"
+)
+
+
+def locked_submissions(locked: Answer) -> dict[UUID, Submission]:
+    """What ``LOCK_SUBMISSIONS`` has answered, by id."""
+    return {row.id: Submission(*row) for row in locked.rows}
 
 
 def refresh_state(conn: Connection, submission_ids: Collection[UUID]) -> None:

@@ -1,27 +1,26 @@
 """Out of office: who is away, who stands in, one's own absence and that of the people one leads."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.core.errors import BadInput, OutreachError
 from outreach.ledger.work import Work
 from outreach.people.absence import absences_of, colleagues, deputies_for, end_absence, set_absence
 from outreach.people.staff import staff_names, staff_numbers
-from outreach.web.frame import STATUS, Desk
+from outreach.web.frame import STATUS, Desk, Desks, Page
 from outreach.web.told import told
 
 MOST_LISTED = 60  # people to choose from; beyond that their number is typed
 _EMPTY = {"who": "", "deputy": "", "since": "", "until": "", "note": ""}
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/absence")

@@ -1,6 +1,5 @@
 """The archive: exports with their progress, and the check of the record itself."""
 
-from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response, StreamingResponse
 
 from outreach.archive.export import export_client, export_period
@@ -20,14 +19,14 @@ from outreach.core.errors import BadInput, Forbidden, NotFound
 from outreach.core.ids import new_id
 from outreach.occasions.windows import start_of_day
 from outreach.web.background import Background, Task
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 _A_MOMENT = 1.0
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
     going = Background()
 

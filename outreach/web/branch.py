@@ -1,12 +1,11 @@
 """A branch as its manager sees it: how fast it decides, what is late, what comes back, what releases itself."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, time
 from functools import partial
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.care.advisor_day import advisors_of
@@ -30,14 +29,14 @@ from outreach.review.figures import (
     undone,
 )
 from outreach.review.standing import Standing, revoke_standing, standing_in_force
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 SPANS = (30, 90)
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/branch")

@@ -1,11 +1,10 @@
 """The year ahead on one page: what goes out when, to how many, and under which policy."""
 
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from outreach.composing.year import year_ahead
@@ -13,12 +12,12 @@ from outreach.core import clock
 from outreach.core.access import Permission, require
 from outreach.core.i18n import month_text
 from outreach.occasions.cron_words import cron_in_words
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/calendar")

@@ -1,24 +1,23 @@
 """The call list of alerts: whom to call, with the approved script, and what came of it."""
 
-from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from outreach.care.calls import alerts_with_calls, call_list
 from outreach.care.tasks import scripts
 from outreach.core.access import Permission, require
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 from outreach.web.people import place_of_task, task_at
 
 PAGE = 50
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/calls")

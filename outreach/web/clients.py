@@ -1,11 +1,10 @@
 """Clients: the list with its search, one client's file, and the import of files."""
 
-from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.core.access import Permission, require
@@ -22,15 +21,15 @@ from outreach.people.masking import masked, sees_addresses
 from outreach.people.staff import branch_names, staff_names
 from outreach.people.subscriptions import subscribe, subscriptions_of, unsubscribe
 from outreach.web import conflicts, imports
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 PAGE = 50
 TIERS = ("diamond", "platinum", "gold", "silver", "vip", "core", "ordinary")
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
     routes.include_router(imports.router(desk))
     routes.include_router(conflicts.router(desk))

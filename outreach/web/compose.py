@@ -4,7 +4,6 @@ One form, whose every button works without JavaScript; with it, findings come as
 itself.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -46,7 +45,7 @@ from outreach.people.picking import (
 )
 from outreach.review.parts import parts_of
 from outreach.web.attaching import Refused, with_files
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 from outreach.web.handed_in import LARGEST_FORM, Fields, HandedIn, one, read_form
 from outreach.web.pieces import Piece, pieces_of
 from outreach.web.told import told
@@ -83,9 +82,9 @@ class Stopped:
     items: tuple[PreviewItem, ...]
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/compose")

@@ -1,19 +1,18 @@
 """What a person put right in a client's file: the form, and the conflicts with what the client system's file says."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput
 from outreach.people.conflicts import conflicts_by_branch, decide_conflicts, list_conflicts
 from outreach.people.staff import branch_names
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 PAGE = 50
 
@@ -27,9 +26,9 @@ class BranchCount:
     count: int
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/conflicts")

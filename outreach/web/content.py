@@ -4,7 +4,7 @@ Every form works without JavaScript; with it, what a client would get and what i
 types.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 from uuid import UUID
@@ -34,7 +34,7 @@ from outreach.ledger.work import Work
 from outreach.people.staff import staff_names
 from outreach.web.content_files import groups_of, title_of
 from outreach.web.content_review import persons_of, told_of
-from outreach.web.frame import STATUS, Desk, mail_page
+from outreach.web.frame import STATUS, Desk, Desks, Page, mail_page
 
 _LARGEST_FORM = 8 << 20  # bytes: what is larger is cut off while it arrives
 _MOST_FIELDS = 60
@@ -52,9 +52,9 @@ class Sent:
     sentence: str
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/content")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.composing.proofread import Rendering, proofread
@@ -26,13 +26,13 @@ from outreach.review.submissions import decided_under
 from outreach.web.background import Background, Task
 from outreach.web.content_files import groups_of, title_of
 from outreach.web.content_words import in_words
-from outreach.web.frame import STATUS, Desk
+from outreach.web.frame import STATUS, Desk, Desks, Page
 from outreach.web.pieces import stretches
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
     going = Background()
 

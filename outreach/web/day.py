@@ -1,11 +1,10 @@
 """An advisor's day on one page, each thing with what to do next about it."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from outreach.care.advisor_day import advisor_day, advisors_of
@@ -14,12 +13,12 @@ from outreach.content.in_force import anything_published, reasons_in_force
 from outreach.core import clock
 from outreach.core.access import Role
 from outreach.core.errors import BadInput
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/day")

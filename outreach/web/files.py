@@ -1,16 +1,15 @@
 """Files as they were attached: shown in place by the browser, where they can do nothing."""
 
-from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from outreach.messages.attachments import Contents, attachment_file
 from outreach.review.attached import open_attached
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 # A sandboxed document may not use the browser's own PDF reader. A PDF has no scripts, launches or forms that send
 # (messages/files.py refuses them), and nothing may be loaded from it.
@@ -21,9 +20,9 @@ _POLICIES = {
 _SANDBOXED = f"{_LOCKED}; sandbox"
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/messages/{message_id}/files/{number}")

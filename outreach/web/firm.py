@@ -1,22 +1,21 @@
 """What head office sends to a branch's clients, and the branch's hold on it."""
 
-from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput
 from outreach.core.i18n import number_text
 from outreach.review.holding import firm_submissions, hold_for_branch, lift_hold
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/firm")

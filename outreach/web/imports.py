@@ -1,10 +1,9 @@
 """Importing a file: hand it in, read what it would do, then apply it in one transaction."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
+from fastapi import APIRouter, Depends, File, Form, UploadFile
 from fastapi.responses import FileResponse, Response
 
 from outreach.core.access import Permission, require
@@ -17,15 +16,15 @@ from outreach.people.imports import my_imports, rejects_of
 from outreach.people.nightly import discard_waiting, waiting_file, waiting_files
 from outreach.web import uploads
 from outreach.web.background import Background, Task
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 from outreach.web.uploads import Upload
 
 _A_MOMENT = 1.0  # seconds a page waits for what may be quick
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
     going = Background()
 

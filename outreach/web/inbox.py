@@ -3,28 +3,25 @@
 Every action is a plain form that works without scripts; ``inbox.js`` adds the keyboard.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from outreach.content.formats import CATEGORIES, CHANNELS, LANGUAGES
 from outreach.core import clock
-from outreach.core.access import Permission, Role, require
+from outreach.core.access import Permission, require
 from outreach.ledger.work import Work
 from outreach.people.staff import branch_names
-from outreach.review.holding import firm_submissions
-from outreach.review.inbox import Waiting, counts, list_waiting
-from outreach.review.material import count_material_waiting
+from outreach.review.inbox import Waiting, inbox_of
 from outreach.review.offered import authors_waiting, rules_waiting
-from outreach.review.remarks import open_questions
 from outreach.web import firm, inbox_acts, inbox_reading, inbox_talk
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 from outreach.web.inbox_filters import DUE, MODES, TIERS, Asked, asked_by
 from outreach.web.inbox_undo import PAGE, at_once, undoable
 
@@ -40,36 +37,34 @@ class Group:
     lines: tuple[Waiting, ...]
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
     for part in (firm, inbox_reading, inbox_acts, inbox_talk):
         routes.include_router(part.router(desk))
 
     @routes.get("/inbox")
-    def inbox(
+    def show(
         desk: here, after: str = "", more: bool = False, undo: UUID | None = None, until: str = ""
     ) -> Response:
         require(desk.actor, Permission.DECIDE)
         asked = asked_by(desk.request)
-        answers = Role.COMPLIANCE in desk.actor.roles()
-        leads = desk.actor.may(Permission.LEAD)
         for_all = desk.actor.scope(Permission.DECIDE) is None
         first = not asked.query and not after
         choosing = bool(asked.narrowed or more)
-        with desk.work() as work:
-            page = list_waiting(work, asked.filters(), after or None, PAGE)
+        with desk.look() as work:
+            inbox = inbox_of(work, asked.filters(), after or None, PAGE, beside=first)
             return desk.page(
                 "inbox.html",
-                groups=grouped(page.items, desk.site.settings.zone),
+                groups=grouped(inbox.page.items, desk.site.settings.zone),
                 at_once=at_once,
-                following=page.next_after,
+                following=inbox.page.next_after,
                 after=after,
-                counts=counts(work),
-                from_head_office=len(firm_submissions(work)) if first and leads and not for_all else 0,
-                material=count_material_waiting(work) if first and leads else 0,
-                questions=len(open_questions(work)) if first and answers else 0,
+                counts=inbox.counts,
+                from_head_office=inbox.from_head_office,
+                material=inbox.material,
+                questions=inbox.questions,
                 asked=asked,
                 choices=_choices(work, desk.locale, asked) if choosing else None,
                 several=for_all or len(desk.actor.scope(Permission.DECIDE) or ()) > 1,

@@ -1,11 +1,11 @@
 """Deciding: on the message that is shown, on those that are exactly like it, on ticked ones, on a whole batch."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.core import clock
@@ -19,7 +19,7 @@ from outreach.review.standing import grant_standing
 from outreach.review.stopping import resume_batch
 from outreach.review.ticked import approve_ticked
 from outreach.review.undo import undo
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 from outreach.web.inbox_undo import digest_of, onward, said, within
 
 Reasons = Annotated[list[str] | None, Form()]
@@ -31,9 +31,9 @@ Verb = Annotated[str, Form(max_length=20)]
 _MOST_TICKED = 200
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.post("/inbox/decide")

@@ -1,11 +1,10 @@
 """Reading what waits: a submission's messages, each as its client will see it, and the sample of a batch."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from outreach.content.in_force import reasons_in_force
@@ -16,22 +15,23 @@ from outreach.ledger.work import Work
 from outreach.review.batch import sample_of
 from outreach.review.claims import claim_on
 from outreach.review.detail import Detail, message_detail
-from outreach.review.opening import Opened, around, open_message, open_submission
+from outreach.review.inbox import waiting_ids
+from outreach.review.opening import AROUND, Opened, around, open_message, open_submission
 from outreach.review.policies import policy_for
 from outreach.review.reading import note_reading, readers_of
 from outreach.review.rest import rest_of
 from outreach.review.seen import mark_seen
 from outreach.review.submissions import Submission, submission_for
-from outreach.web.frame import Desk, mail_page
+from outreach.web.frame import Desk, Desks, Page, mail_page
 from outreach.web.inbox_undo import PAGE, undoable, within
 from outreach.web.pieces import Note, Piece, notes_of, pieces_of
 
 _DAYS = (30, 90, 180, 365)
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
     inside = Annotated[str, Query(alias="within", max_length=1000)]
 
@@ -105,7 +105,7 @@ def router(desk: Callable[[Request], Desk]) -> APIRouter:
             mark_seen(work, details)
             note_reading(work, submission_id)
             policy = policy_for(work.conn, head.policy_version_id)
-            before_this, after_this = around(work, head, within(asked).filters())
+            before_this, after_this = around(head.id, waiting_ids(work, within(asked).filters(), AROUND))
             return desk.page(
                 "batch.html",
                 head=head,

@@ -1,11 +1,10 @@
 """Notes and questions beside what waits, claims, and compliance's list of questions."""
 
-from collections.abc import Callable
 from typing import Annotated
 from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.core.errors import BadInput
@@ -17,16 +16,16 @@ from outreach.review.remarks import (
     open_questions,
     withdraw_question,
 )
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 Csrf = Annotated[str, Form()]
 Text = Annotated[str, Form(max_length=2100)]
 Within = Annotated[str, Form(alias="within", max_length=1000)]
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/inbox/questions")

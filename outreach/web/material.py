@@ -1,6 +1,5 @@
 """Material: what may be attached, what waits for a second person, and one's own; each with its file in place."""
 
-from collections.abc import Callable
 from datetime import date
 from functools import partial
 from typing import Annotated, Any
@@ -33,7 +32,7 @@ from outreach.review.material import (
     withdraw_material,
 )
 from outreach.web.files import file_page
-from outreach.web.frame import STATUS, Desk
+from outreach.web.frame import STATUS, Desk, Desks, Page
 from outreach.web.handed_in import LARGEST_FORM, Fields, HandedIn, one, read_form
 from outreach.web.told import told
 
@@ -43,9 +42,9 @@ _MOST_FIELDS = 20
 _NEW = Particulars("", "relationship", "zh-CN")
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/material")

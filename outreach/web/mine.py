@@ -1,10 +1,9 @@
 """An advisor's own messages: where each stands, and what can still be done about it."""
 
-from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.composing.keeping import kept_drafts
@@ -14,7 +13,7 @@ from outreach.content.in_force import reasons_in_force, templates_in_force
 from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, OutreachError, RuleBroken
 from outreach.messages.findings import Finding, read_findings
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 from outreach.web.pieces import stretches
 
 PAGE = 50
@@ -31,9 +30,9 @@ STATES = (
 )
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/mine")

@@ -1,21 +1,20 @@
 """What somebody was told: when, by which ways, whether it still holds, and whether they have seen it."""
 
-from collections.abc import Callable
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.notices.outbox import MAIL, count_unseen, list_notices, mark_seen
-from outreach.web.frame import Desk, safe_path
+from outreach.web.frame import Desk, Desks, Page, safe_path
 
 PAGE = 50
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/notices")

@@ -1,11 +1,10 @@
 """Running it: how delivery goes, and what the jobs do. Never a message's content."""
 
-from collections.abc import Callable
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from outreach.core import clock
@@ -15,14 +14,14 @@ from outreach.messages.tally import ChannelTally, by_channel
 from outreach.people.staff import branch_names
 from outreach.scheduling.overview import job_lines
 from outreach.scheduling.tick import prepare_next
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 _SPANS = {"1": timedelta(days=1), "7": timedelta(days=7), "30": timedelta(days=30)}
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    app = APIRouter()
+    app = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @app.get("/delivery")

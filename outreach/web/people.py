@@ -2,13 +2,13 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Annotated
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response, StreamingResponse
 
 from outreach.care.answers import answer_with_phrase, offers, phrases
@@ -25,15 +25,15 @@ from outreach.notices.outbox import unseen
 from outreach.people.importing.rejects import formula_safe
 from outreach.web import overview
 from outreach.web.compose import pieces
-from outreach.web.frame import Desk, safe_path
+from outreach.web.frame import Desk, Desks, Page, safe_path
 
 PAGE = 50
 _RECENT = timedelta(days=30)
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/")

@@ -1,10 +1,9 @@
 """Rehearsing a job: what it would say on a date, to chosen or drawn clients. Nothing is stored."""
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from outreach.composing.rehearsal import MOST, Rehearsal, Variant, rehearse
@@ -13,15 +12,15 @@ from outreach.core.access import Permission, require
 from outreach.core.errors import BadInput, NotFound, OutreachError
 from outreach.core.ids import new_id
 from outreach.scheduling.jobs import titles_in_force
-from outreach.web.frame import Desk, mail_page
+from outreach.web.frame import Desk, Desks, Page, mail_page
 from outreach.web.pieces import stretches
 
 SIZES = (3, 5, 10, 20)
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/rehearse")

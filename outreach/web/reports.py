@@ -1,12 +1,12 @@
 """The day sheet and the month's report, as pages and as workbooks."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import date
 from typing import Annotated
 from urllib.parse import quote
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends
 from fastapi.responses import Response
 
 from outreach.care.report_tables import tables_of
@@ -20,14 +20,14 @@ from outreach.ledger.work import Work
 from outreach.occasions.periods import Period, month_of, one_day
 from outreach.review.figures import reported_branches
 from outreach.web.branch import branch_called
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 
 XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/reports/day")

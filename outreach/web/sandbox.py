@@ -1,25 +1,24 @@
 """The sandbox's phone and mailbox beside the inbox: what a client would see, and a place to type as the client."""
 
-from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import HTMLResponse, Response
 
 from outreach.core.access import Permission, Role, require
 from outreach.core.errors import BadInput, NotFound
 from outreach.people.clients import names_at
-from outreach.web.frame import Desk
+from outreach.web.frame import Desk, Desks, Page
 from outreach.web.loopback import Loopback, Mail, Phone, loopback
 
 # The mail as its sender wrote it, in a frame of its own that can do nothing at all.
 _MAIL_POLICY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'self'"
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/sandbox")

@@ -1,15 +1,14 @@
 """Signing in and out, and the language."""
 
-from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form, Request
+from fastapi import APIRouter, Depends, Form
 from fastapi.responses import RedirectResponse, Response
 
 from outreach.auth import sessions
 from outreach.auth.signin import SignInRefused, sign_in_as
 from outreach.core.i18n import LOCALES
-from outreach.web.frame import COOKIE, LANGUAGE_COOKIE, Desk, safe_path
+from outreach.web.frame import COOKIE, LANGUAGE_COOKIE, Desk, Desks, Page, safe_path
 
 # The demonstration's people, by user name; shown only there.
 DEMONSTRATION = (
@@ -24,9 +23,9 @@ DEMONSTRATION = (
 )
 
 
-def router(desk: Callable[[Request], Desk]) -> APIRouter:
+def router(desk: Desks) -> APIRouter:
     """The routes."""
-    routes = APIRouter()
+    routes = APIRouter(route_class=Page)
     here = Annotated[Desk, Depends(desk)]
 
     @routes.get("/sign-in")

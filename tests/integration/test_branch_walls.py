@@ -76,6 +76,7 @@ from outreach.review.batch import approve_batch, sample_of
 from outreach.review.claims import claim, release_claim
 from outreach.review.decide import approve, reject, return_
 from outreach.review.detail import message_detail
+from outreach.review.filters import Filters
 from outreach.review.holding import hold_for_branch, lift_hold
 from outreach.review.identical import (
     approve_identical,
@@ -94,6 +95,7 @@ from outreach.review.material import (
     withdraw_material,
 )
 from outreach.review.mending import returned_to
+from outreach.review.opening import open_message, open_submission
 from outreach.review.reading import note_reading
 from outreach.review.remarks import (
     answer_question,
@@ -287,6 +289,10 @@ REFUSED: dict[str, Act] = {
     "review.rest.rest_of": lambda work, it: rest_of(work, it.submission),
     "review.rest.return_rest": lambda work, it: return_rest(work, it.submission, b"", ["tone"]),
     "review.stopping.resume_batch": lambda work, it: resume_batch(work, it.submission),
+    "review.opening.open_message": lambda work, it: open_message(work, it.submission, it.message, "en"),
+    "review.opening.open_submission": lambda work, it: open_submission(
+        work, it.submission, it.message, None, 50, Filters(), "en"
+    ),
     "review.lines.list_messages": lambda work, it: list_messages(work, it.submission),
     "review.standing.grant_standing": lambda work, it: grant_standing(
         work, it.submission, clock.now() + timedelta(days=1)
@@ -318,7 +324,8 @@ WITHIN = set(
     review.approving.check_may_decide review.escalation.deciders review.whose.as_whom review.binding.endorse_bound
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
     composing.load.item_hosts review.questions.check_not_asked_about review.standing.standing_covers
-    review.questions.asked_about review.remarks.read_remarks
+    review.detail.read_row review.detail.row_question review.reading.note_question review.lines.beside_question
+    review.seen.seen_question review.questions.asked_about review.remarks.read_remarks
     review.remarks.remark_rows review.lines.next_waiting
     review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon

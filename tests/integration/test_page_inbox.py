@@ -279,6 +279,19 @@ def test_a_foreign_branch_reads_and_decides_nothing(box: Box, sign_in: SignIn) -
     assert box.states() == ["held"] * 4
 
 
+def test_a_message_is_opened_in_its_own_submission_only(box: Box, sign_in: SignIn) -> None:
+    with box.open_work() as work:
+        client = make_client(work, box.people.b01)
+    with box.open_work(box.people.b01.advisor) as work:
+        other = queue_request(work, RequestDraft((client,), text=SAID)).message_ids[0]
+    reader = sign_in(box.people.b01.manager)
+    for message_id in (other, box.submission):
+        for headers in ({}, {"hx-request": "true", "hx-target": "div#reader"}):
+            answer = reader.get(f"{box.path}?message={message_id}", **headers)
+            assert answer.status_code == 404, answer.text
+    assert reader.get(f"{box.path}?message={box.messages[0]}").status_code == 200
+
+
 def test_what_stands_beside_a_message_is_told_to_nobody_of_another_branch(box: Box) -> None:
     with box.open_work(box.people.b01.manager) as work:
         read = message_detail(work, box.messages[1])

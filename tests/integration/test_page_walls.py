@@ -1,11 +1,19 @@
 """What a page shows depends on who looks: branches, roles, and never a message's content for an operator."""
 
+from collections.abc import Iterable, Iterator
+from inspect import signature
+from typing import Any, get_args
+
 import pytest
+from fastapi.routing import APIRoute
 from sqlalchemy import text
 
+from outreach.core.settings import Settings
 from outreach.ledger.work import Opener
+from outreach.web.frame import COOKIE, Desk, Page
+from outreach.web.site import create_site
 from tests.support.builders import Firm, firm, make_client, publish_starter
-from tests.support.pages import SignIn
+from tests.support.pages import SignIn, Site
 
 
 @pytest.fixture
@@ -22,6 +30,35 @@ def test_nobody_reads_a_page_before_signing_in(people: Firm, sign_in: SignIn) ->
         answer = reader.get(path)
         assert answer.status_code == 303, path
         assert answer.headers["location"].startswith("/sign-in"), path
+
+
+def test_every_page_looks_who_is_signed_in(open_work: Opener, settings: Settings) -> None:
+    """Whatever is given a desk enters it: its class is ``Page``, or it would serve whoever asks."""
+    at_desks = [
+        (route.path, type(route))
+        for route in _routes(create_site(Site(settings, open_work)).routes)
+        if any(Desk in get_args(one.annotation) for one in signature(route.endpoint).parameters.values())
+    ]
+    assert len(at_desks) > 100
+    assert [path for path, made in at_desks if made is not Page] == []
+
+
+def _routes(routes: Iterable[Any]) -> Iterator[APIRoute]:
+    for route in routes:
+        inner = getattr(route, "original_router", None)
+        if inner is not None:
+            yield from _routes(inner.routes)
+        elif isinstance(route, APIRoute):
+            yield route
+
+
+def test_a_forged_session_is_nobodys(people: Firm, sign_in: SignIn) -> None:
+    reader = sign_in(people.b01.manager)
+    reader.client.cookies.set(COOKIE, "forged")
+    for path in ("/inbox", "/day", "/clients", "/archive"):
+        answer = reader.get(path)
+        assert (answer.status_code, answer.headers["location"]) == (303, f"/sign-in?next={path}")
+    assert reader.post("/absence", starts="x").status_code in (303, 422)
 
 
 def test_a_foreign_client_is_not_found(open_work: Opener, people: Firm, sign_in: SignIn) -> None:
