@@ -12,7 +12,7 @@ from outreach.core.together import together
 from outreach.ledger.append import SEALED, unsealed
 from outreach.ledger.work import Work
 from outreach.messages.states import State
-from outreach.review.detail import Detail, ask_about, detail_of, read_row, row_from, row_question
+from outreach.review.detail import Detail, ask_about, detail_of
 from outreach.review.filters import Filters
 from outreach.review.identical import (
     Bulk,
@@ -24,6 +24,7 @@ from outreach.review.identical import (
 )
 from outreach.review.inbox import list_question
 from outreach.review.lines import LinePage, beside_question, lines_from, lines_question, sealed_in
+from outreach.review.message_row import read_row, row_from, row_question
 from outreach.review.reading import Reader, note_question, note_reading, readers_from, readers_question
 from outreach.review.seen import Since, changed_since, seen_question
 from outreach.review.submissions import submission_for

@@ -324,8 +324,8 @@ WITHIN = set(
     review.approving.check_may_decide review.escalation.deciders review.whose.as_whom review.binding.endorse_bound
     review.approving.approve_locked review.binding.move_bound review.binding.record_decision
     composing.load.item_hosts review.questions.check_not_asked_about review.standing.standing_covers
-    review.detail.read_row review.detail.row_question review.reading.note_question review.lines.beside_question
-    review.seen.seen_question review.questions.asked_about review.remarks.read_remarks
+    review.message_row.read_row review.message_row.row_question review.reading.note_question
+    review.lines.beside_question review.seen.seen_question review.questions.asked_about review.remarks.read_remarks
     review.remarks.remark_rows review.lines.next_waiting
     review.standing.release_standing review.submissions.lock_submissions
     scheduling.occurrences.add_occurrence scheduling.occurrences.add_request scheduling.occurrences.compose_soon
