@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from select import select
+from select import POLLIN, poll
 from typing import Any
 
 import psycopg
@@ -87,7 +87,10 @@ def _refuse_closed(connection: Any, *_: object) -> None:
 
     An idle connection has nothing to read but the news of its end, so no question is asked of the server.
     """
-    if connection.closed or select([connection.fileno()], [], [], 0)[0]:
+    news = poll()
+    if not connection.closed:
+        news.register(connection.fileno(), POLLIN)
+    if connection.closed or news.poll(0):
         raise DisconnectionError
 
 

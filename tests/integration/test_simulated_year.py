@@ -226,6 +226,12 @@ def test_p3_p4_everybody_is_greeted_once_on_their_own_day(
         assert work.conn.execute(text("SELECT count(*) FROM left_out")).scalar_one() == 0
         expired = text("SELECT count(*) FROM occurrence WHERE state <> 'composed'")
         assert work.conn.execute(expired).scalar_one() == 0
+        # A submission's messages lie where it says that they do.
+        elsewhere = text(
+            "SELECT count(*) FROM message m JOIN submission s ON s.id = m.submission_id"
+            " WHERE s.scheduled_month <> m.scheduled_month"
+        )
+        assert work.conn.execute(elsewhere).scalar_one() == 0
 
 
 def test_the_year_has_what_makes_it_hard() -> None:
