@@ -205,8 +205,8 @@ def test_a_later_day_and_an_hour_outside_the_window(open_work: Opener, people: F
     with open_work() as work:
         row = _rows(work, queued)[chosen]
         now = _rows(work, past)[chosen]
-        first = text("SELECT due_by, scheduled_month FROM submission ORDER BY id LIMIT 1")
-        due, month = work.conn.execute(first).one()
+        first = text("SELECT due_by, scheduled_month FROM submission WHERE id = :id")
+        due, month = work.conn.execute(first, {"id": row.submission_id}).one()
     assert row.send_at == datetime(2026, 12, 2, 1, 0, tzinfo=UTC)
     assert row.scheduled_month == month == date(2026, 12, 1)
     assert row.expires_at == night + timedelta(days=3)
