@@ -107,4 +107,6 @@ def _told(conn: Connection, ask: Ask, error: psycopg.Error) -> BaseException:
 @lru_cache(maxsize=512)
 def _written(statement: Statement, columns: tuple[str, ...] | None) -> tuple[str, dict[str, Any]]:
     compiled = statement.compile(dialect=_DIALECT, column_keys=columns)
-    return str(compiled), dict(compiled.params)
+    # A parameter that nobody gives is an error, and never NULL: a scope of NULL is the whole firm.
+    fixed = {name: value for name, value in compiled.params.items() if not compiled.binds[name].required}
+    return str(compiled), fixed

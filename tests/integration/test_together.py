@@ -5,8 +5,9 @@ from uuid import UUID
 import psycopg
 import pytest
 from sqlalchemy import bindparam, event, insert, select, text
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from outreach.core.access import in_reach
 from outreach.core.database import Database
 from outreach.core.ids import new_id
 from outreach.core.together import asked, together
@@ -134,3 +135,13 @@ def test_a_server_that_goes_away_is_told_as_by_any_other_question(
         cut_off()
     with open_work() as work:
         assert asked(work.conn, (_HOW_MANY, {})).rows[0].n == 0
+
+
+def test_p7_a_scope_that_was_forgotten_is_an_error_and_not_the_whole_firm(open_work: Opener) -> None:
+    reached = text("SELECT CAST(:scope AS uuid[]) IS NULL AS everywhere")
+    named = select(branch.c.name).where(in_reach(branch.c.id))
+    with open_work() as work:
+        assert asked(work.conn, (reached, {"scope": None})).rows[0].everywhere
+    for forgotten in (reached, named):
+        with pytest.raises(DBAPIError, match="scope"), open_work() as work:
+            asked(work.conn, (forgotten, {}))
