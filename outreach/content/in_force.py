@@ -110,7 +110,7 @@ class _InForce:
 
 def anything_published(conn: Connection) -> bool:
     """Whether there is content in force at all."""
-    return conn.execute(LATEST).first() is not None
+    return conn.execute(_LATEST).first() is not None
 
 
 def template_in_force(conn: Connection, name: str) -> TemplateVersion:
@@ -155,12 +155,9 @@ def disclosures_in_force(conn: Connection) -> Mapping[str, Disclosure]:
     return stored.disclosures if stored else {}
 
 
-def reasons_in_force(conn: Connection, release_id: UUID | None = None) -> Mapping[str, ReasonWords]:
-    """The reasons for returning and rejecting, by code, in the order in which they are offered.
-
-    ``release_id``: what ``LATEST`` has just answered, where it was asked.
-    """
-    stored = _in_force(conn, release_id).single("reasons", ReasonsFile)
+def reasons_in_force(conn: Connection) -> Mapping[str, ReasonWords]:
+    """The reasons for returning and rejecting, by code, in the order in which they are offered."""
+    stored = _in_force(conn).single("reasons", ReasonsFile)
     return stored.reasons if stored else {}
 
 
@@ -216,11 +213,11 @@ _KEPT_RELEASES = 8
 _versions: dict[UUID, Version] = {}
 _releases: dict[UUID, _InForce] = {}
 
-LATEST = text("SELECT id FROM content_release ORDER BY number DESC LIMIT 1")
+_LATEST = text("SELECT id FROM content_release ORDER BY number DESC LIMIT 1")
 
 
-def _in_force(conn: Connection, release_id: UUID | None = None) -> _InForce:
-    release_id = release_id or conn.execute(LATEST).scalar_one_or_none()
+def _in_force(conn: Connection) -> _InForce:
+    release_id = conn.execute(_LATEST).scalar_one_or_none()
     if release_id is None:
         raise NotFound("No content is published yet.", mend="Run: outreach content publish")
     known = _releases.get(release_id)

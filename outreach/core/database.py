@@ -55,11 +55,7 @@ class Database:
 
         Raises Unavailable when the database can't be reached.
         """
-        try:
-            conn = self.engine.connect()
-        except OperationalError as error:
-            raise Unavailable(f"The database does not answer: {error.orig}".strip()) from error
-        with conn, conn.begin():
+        with _connected(self.engine) as conn, conn.begin():
             reset_deferred(conn)
             yield conn
             enqueue_deferred(conn)
@@ -70,16 +66,19 @@ class Database:
 
         Raises Unavailable when the database can't be reached.
         """
-        try:
-            conn = self._looking.connect()
-        except OperationalError as error:
-            raise Unavailable(f"The database does not answer: {error.orig}".strip()) from error
-        with conn:
+        with _connected(self._looking) as conn:
             yield conn
 
     def close(self) -> None:
         """Give back every connection."""
         self.engine.dispose()
+
+
+def _connected(engine: Engine) -> Connection:
+    try:
+        return engine.connect()
+    except OperationalError as error:
+        raise Unavailable(f"The database does not answer: {error.orig}".strip()) from error
 
 
 def _refuse_closed(connection: Any, *_: object) -> None:

@@ -109,17 +109,20 @@ def params_of(work: Work, item: Open) -> dict[str, Any]:
     return {"who": item.who, "at": f"{item.at.astimezone(work.settings.zone):%Y-%m-%d %H:%M}"}
 
 
+# A later answer about the same no longer objects.
+_LATER = remark.alias("later")
+_TAKEN_BACK = exists().where(
+    _LATER.c.submission_id == remark.c.submission_id,
+    _LATER.c.message_id.is_not_distinct_from(remark.c.message_id),
+    _LATER.c.kind == "answer",
+    _LATER.c.objects.is_(False),
+    _LATER.c.at > remark.c.at,
+)
+
+
 def undisputed() -> ColumnElement[bool]:
     """The condition on ``message``: nobody has asked about this very message, and compliance does not object to its
     words. What is said about a whole submission is looked for by ``check_no_open_question``."""
-    later = remark.alias("later")
-    taken_back = exists().where(
-        later.c.submission_id == remark.c.submission_id,
-        later.c.message_id.is_not_distinct_from(remark.c.message_id),
-        later.c.kind == "answer",
-        later.c.objects.is_(False),
-        later.c.at > remark.c.at,
-    )
     reworded = exists().where(
         message_revision.c.message_id == message.c.id,
         message_revision.c.scheduled_month == message.c.scheduled_month,
@@ -130,7 +133,7 @@ def undisputed() -> ColumnElement[bool]:
     objected = and_(
         remark.c.kind == "answer",
         remark.c.objects,
-        ~taken_back,
+        ~_TAKEN_BACK,
         ~reworded.correlate(message, remark),
     )
     return ~exists().where(
@@ -150,14 +153,6 @@ def _standing(work: Work, submission_ids: set[UUID]) -> list[Row[Any]]:
     return list(work.conn.execute(_AGAINST, {"ids": sorted(submission_ids)}))
 
 
-_LATER = remark.alias("later")
-_TAKEN_BACK = exists().where(
-    _LATER.c.submission_id == remark.c.submission_id,
-    _LATER.c.message_id.is_not_distinct_from(remark.c.message_id),
-    _LATER.c.kind == "answer",
-    _LATER.c.objects.is_(False),
-    _LATER.c.at > remark.c.at,
-)
 _AGAINST = (
     select(remark.c.submission_id, remark.c.message_id, remark.c.kind, remark.c.at, staff.c.name.label("who"))
     .join(staff, staff.c.id == remark.c.staff_id)
